@@ -1,0 +1,103 @@
+package redismanager
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// oneShot is a command that go-redis may send at most once, and that knows
+// whether sending began. go-redis asks for the arguments only to write them,
+// so a command whose arguments were never asked for was surely not sent. (A
+// hook that looks at the arguments makes the answer "maybe": still safe.)
+type oneShot struct {
+	*redis.Cmd
+	written bool
+}
+
+func newOneShot(ctx context.Context, args []any) *oneShot {
+	return &oneShot{Cmd: redis.NewCmd(ctx, args...)}
+}
+
+// NoRetry keeps go-redis from sending the command again after a lost reply.
+func (c *oneShot) NoRetry() bool { return true }
+
+// Args is called when the command is written to the connection.
+func (c *oneShot) Args() []any {
+	c.written = true
+	return c.Cmd.Args()
+}
+
+// attempt is what became of sending one command once.
+type attempt struct {
+	value    any
+	err      error
+	written  bool // the command may have reached the server
+	refused  bool // by the manager: no node was asked
+	repaired bool // the node lacked the script and was sent its source
+	node     string
+	client   *redis.Client // nil if no node could be chosen
+	waited   time.Duration
+}
+
+// sendTo sends the command once over c.
+func sendTo(ctx context.Context, c *redis.Client, args []any) attempt {
+	cmd := newOneShot(ctx, args)
+	start := time.Now()
+	err := c.Process(ctx, cmd)
+	a := attempt{value: cmd.Val(), err: err, written: cmd.written, node: nodeName(c), client: c}
+	return a.finish(start)
+}
+
+// finish turns the reply "nil" into a value, and notes the time that a failed
+// attempt took.
+func (a attempt) finish(start time.Time) attempt {
+	if errors.Is(a.err, redis.Nil) {
+		a.value, a.err = nil, nil
+	}
+	if a.err != nil {
+		a.waited = time.Since(start)
+	}
+	return a
+}
+
+// nodeName is the address of the node that c speaks to. The Sentinel client
+// has no fixed one.
+func nodeName(c *redis.Client) string {
+	if addr := c.Options().Addr; addr != "FailoverClient" {
+		return addr
+	}
+	return "(sentinel master)"
+}
+
+// send sends the command once to the master that serves key. A node that no
+// longer serves it did not run it: the Cluster client then follows.
+func (g *generation) send(ctx context.Context, key string, args []any) attempt {
+	c, err := g.forKey(ctx, key)
+	if err != nil {
+		return attempt{err: err}
+	}
+	a := sendTo(ctx, c, args)
+	if cluster := g.cluster(); cluster != nil && a.err != nil && movedOn(a.err) {
+		return follow(ctx, cluster, args)
+	}
+	return a
+}
+
+// movedOn reports that another node serves the slot now, or soon will.
+func movedOn(err error) bool {
+	return isServerError(err) && hasPrefix(err.Error(), "MOVED ", "ASK ", "READONLY ")
+}
+
+// follow lets the Cluster client send the command: it knows redirects. It
+// reads the arguments also to find the slot, so what fails here without a
+// reply counts as sent.
+func follow(ctx context.Context, cluster *redis.ClusterClient, args []any) attempt {
+	cmd := newOneShot(ctx, args)
+	start := time.Now()
+	err := cluster.Process(ctx, cmd)
+	a := attempt{value: cmd.Val(), err: err, written: cmd.written, node: "(redirected)"}
+	return a.finish(start)
+}

@@ -1,0 +1,21 @@
+// Package redismanager runs Lua scripts and single commands on Redis and says
+// the truth about their outcome. It manages connections, the script cache,
+// health and live configuration for a standalone server, Redis Sentinel and
+// Redis Cluster. It knows nothing about links: it is useful alone to any
+// program that runs Lua on Redis.
+//
+// What it adds to go-redis:
+//
+//   - A command is sent once. When its reply is lost, the caller is told
+//     [ErrOutcomeUnknown] instead of a second, hidden execution. Only commands
+//     that read, and scripts declared idempotent, are sent again.
+//   - Scripts run as EVALSHA on every topology. A node that lost the script
+//     (failover, SCRIPT FLUSH, a new node) is repaired within the call.
+//   - A context's deadline and cancellation hold everywhere, also while a call
+//     waits for a connection.
+//   - The configuration can change while calls run; leased clients and calls
+//     in flight end on the client they began with.
+//   - Errors have a class ([Classify]) and say what was going on.
+//
+// All exported types are safe for concurrent use unless they say otherwise.
+package redismanager

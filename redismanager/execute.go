@@ -1,0 +1,149 @@
+package redismanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// LoadScript gives the source of a registered script. It does no I/O. An
+// unknown name is [ErrScriptUnknown].
+func (m *Manager) LoadScript(_ context.Context, name string) (string, error) {
+	e, err := m.entry(name)
+	if err != nil {
+		return "", err
+	}
+	return e.Source, nil
+}
+
+// GetScriptSHA gives the SHA1 under which the servers in use know a registered
+// script. An unknown name is [ErrScriptUnknown].
+func (m *Manager) GetScriptSHA(name string) (string, error) {
+	e, err := m.entry(name)
+	if err != nil {
+		return "", err
+	}
+	return e.forServer(m.current.Load().plain).sha, nil
+}
+
+// Scripts lists the registered scripts, sorted by name.
+func (m *Manager) Scripts() []ScriptInfo {
+	plain := m.current.Load().plain
+	entries := m.scripts.all()
+	list := make([]ScriptInfo, len(entries))
+	for i, e := range entries {
+		list[i] = e.info(plain)
+	}
+	return list
+}
+
+func (m *Manager) entry(name string) (*scriptEntry, error) {
+	if e := m.scripts.get(name); e != nil {
+		return e, nil
+	}
+	return nil, fmt.Errorf("%w: no script is registered as %s (%d are)", ErrScriptUnknown, quoteShort(name), m.scripts.Len())
+}
+
+// ExecuteScript runs a registered script by its name, or Lua source given in
+// the call, on the master that serves the keys. Both run as EVALSHA; a node
+// that lacks the script gets it within the call. The script is sent once: if
+// its reply is lost the error is [ErrOutcomeUnknown], unless it only reads or
+// is declared idempotent. Other errors: [ErrScriptUnknown], [ErrScriptCompile],
+// [ErrScriptRuntime], [ErrCrossSlot], [ErrInvalidArgument] and those of the
+// connection.
+//
+// Redis keeps every source it is given until it restarts: put data into args,
+// never into the source. A Cluster needs at least one key.
+func (m *Manager) ExecuteScript(ctx context.Context, script string, keys []string, args []interface{}) (interface{}, error) {
+	e := m.scripts.get(script)
+	if e == nil {
+		if isScriptName(script) {
+			_, err := m.entry(script)
+			return nil, err
+		}
+		var err error
+		if e, err = m.adHoc.entry(script); err != nil {
+			return nil, err
+		}
+	}
+	return m.runScript(ctx, e, keys, args)
+}
+
+func (m *Manager) runScript(ctx context.Context, e *scriptEntry, keys []string, args []any) (any, error) {
+	r := &scriptRun{entry: e, keys: keys, args: args}
+	return m.run(ctx, call{once: r.once, explain: r.explain, repeatable: e.repeatable})
+}
+
+// scriptRun is one call of a script.
+type scriptRun struct {
+	entry *scriptEntry
+	keys  []string
+	args  []any
+}
+
+// once sends EVALSHA, and EVAL if the node does not know the SHA: that reply
+// proves that nothing ran, so EVAL is the first execution. EVAL also leaves
+// the script on the node.
+func (r *scriptRun) once(ctx context.Context, g *generation) attempt {
+	if err := r.routable(g); err != nil {
+		return attempt{err: err, refused: true}
+	}
+	key := ""
+	if len(r.keys) > 0 {
+		key = r.keys[0]
+	}
+	b := r.entry.forServer(g.plain)
+	a := g.send(ctx, key, r.command("evalsha", b.sha))
+	if isNoScript(a.err) {
+		a = g.send(ctx, key, r.command("eval", b.source))
+		a.repaired = true
+	}
+	return a
+}
+
+func (r *scriptRun) command(name, script string) []any {
+	args := make([]any, 0, 3+len(r.keys)+len(r.args))
+	args = append(args, name, script, len(r.keys))
+	for _, key := range r.keys {
+		args = append(args, key)
+	}
+	return append(args, r.args...)
+}
+
+// routable refuses what a Cluster cannot run, naming the keys.
+func (r *scriptRun) routable(g *generation) error {
+	if g.cfg.Mode != ModeCluster {
+		return nil
+	}
+	if len(r.keys) == 0 {
+		return &FieldError{Field: "keys", Got: "none", Want: "at least one key in mode cluster, to choose the node"}
+	}
+	return checkSlots(r.keys)
+}
+
+// explain adds the script's name, SHA and line to what the server said.
+func (r *scriptRun) explain(a attempt, g *generation) error {
+	if a.refused {
+		return a.err
+	}
+	if !isServerError(a.err) {
+		return explain(a, r.entry.repeatable)
+	}
+	text := a.err.Error()
+	class := serverClass(text)
+	failure := &ScriptError{
+		Class: ErrScriptRuntime, Name: r.entry.Name, SHA: r.entry.forServer(g.plain).sha,
+		Line: lineOf(text), Node: a.node, Cause: &replyError{class: class, reply: a.err},
+	}
+	switch {
+	case isNoScript(a.err) || class == ErrAuth && a.repaired && !isInsideScript(text):
+		failure.Class = ErrScriptUnknown
+	case class == ErrScriptCompile:
+		failure.Class = ErrScriptCompile
+	case class == ErrCrossSlot:
+		failure.Cause = errors.Join(newCrossSlotError(r.keys), a.err)
+	case class != nil && !isInsideScript(text):
+		return explainReply(a.err, a.node) // the script did not start
+	}
+	return failure
+}

@@ -1,0 +1,97 @@
+package redismanager
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// errRefused is an error reply without a class of its own, errCanceled the
+// caller's own will.
+var (
+	errRefused  = errors.New("redis refused the command")
+	errCanceled = errors.New("canceled")
+)
+
+// explain gives a failed attempt its class. repeatable is true for calls that
+// only read or are idempotent: a lost reply is then a plain failure.
+func explain(a attempt, repeatable bool) error {
+	if a.err == nil {
+		return nil
+	}
+	if isServerError(a.err) {
+		return explainReply(a.err, a.node)
+	}
+	if a.written && !repeatable {
+		return wrap(ErrOutcomeUnknown, explainConnection(a), "sent to node %s and not answered", a.node)
+	}
+	return explainConnection(a)
+}
+
+func explainReply(err error, node string) error {
+	class := serverClass(err.Error())
+	if class == nil {
+		class = errRefused
+	}
+	return wrap(class, err, "node %s", node)
+}
+
+// explainConnection classes what happened on the way to or from the server.
+func explainConnection(a attempt) error {
+	node := a.node
+	if node == "" {
+		node = "(none chosen)"
+	}
+	if !a.written && a.client != nil && isPoolWait(a) {
+		return newPoolExhausted(a)
+	}
+	return wrap(connectionClass(a.err), a.err, "node %s", node)
+}
+
+func connectionClass(err error) error {
+	switch {
+	case errors.Is(err, redis.ErrClosed):
+		return ErrClosed
+	case errors.Is(err, context.Canceled):
+		return errCanceled
+	case isDialError(err):
+		return ErrUnavailable
+	case isTimeout(err):
+		return ErrTimeout
+	default:
+		return ErrUnavailable
+	}
+}
+
+// isPoolWait reports that the attempt ended while it waited for a connection
+// of a full pool: by the pool's own timeout or by the caller's deadline.
+func isPoolWait(a attempt) bool {
+	if errors.Is(a.err, redis.ErrPoolTimeout) {
+		return true
+	}
+	stats := a.client.PoolStats()
+	return errors.Is(a.err, context.DeadlineExceeded) && !isDialError(a.err) &&
+		int(stats.TotalConns-stats.IdleConns) >= a.client.Options().PoolSize
+}
+
+func newPoolExhausted(a attempt) *PoolExhaustedError {
+	stats := a.client.PoolStats()
+	return &PoolExhaustedError{
+		Node: a.node, Size: a.client.Options().PoolSize,
+		InUse:   int(stats.TotalConns) - int(stats.IdleConns),
+		Waiters: int(stats.PendingRequests), Waited: a.waited, Cause: a.err,
+	}
+}
+
+// isDialError reports that no connection could be opened.
+func isDialError(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+func isTimeout(err error) bool {
+	var netErr net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout()
+}

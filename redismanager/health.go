@@ -1,0 +1,68 @@
+package redismanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// healthScript proves that a node runs Lua, which PING does not: a node can
+// answer PING while a script holds it or while the user may not run scripts.
+var healthScript = newScriptEntry(Script{Name: "health", Source: "#!lua flags=no-writes\nreturn 1\n"}, 1)
+
+// HealthCheck runs a small script on every master and, in a Cluster, checks
+// that all slots are served. The error names each node that failed.
+func (m *Manager) HealthCheck(ctx context.Context) error {
+	g, err := m.acquire()
+	if err != nil {
+		return err
+	}
+	defer g.release()
+	return g.healthCheck(ctx)
+}
+
+func (g *generation) healthCheck(ctx context.Context) error {
+	return g.eachMaster(ctx, func(ctx context.Context, addr string, c *redis.Client) error {
+		if err := g.runsScripts(ctx, c); err != nil {
+			return err
+		}
+		if g.cfg.Mode == ModeCluster {
+			return slotsCovered(ctx, addr, c)
+		}
+		return nil
+	})
+}
+
+// runsScripts runs the health script on one node.
+func (g *generation) runsScripts(ctx context.Context, c *redis.Client) error {
+	b := healthScript.forServer(g.plain)
+	value, err := ask(ctx, c, "evalsha", b.sha, 0)
+	var reply redis.Error
+	if errors.As(err, &reply) && isNoScript(reply) {
+		value, err = ask(ctx, c, "eval", b.source, 0)
+	}
+	if err == nil && value != int64(1) {
+		return fmt.Errorf("%w: health script returned %v", ErrMalformedData, value)
+	}
+	return err
+}
+
+// slotsCovered asks one node whether it sees a master for every slot.
+func slotsCovered(ctx context.Context, addr string, c *redis.Client) error {
+	ranges, err := c.ClusterSlots(ctx).Result()
+	if err != nil {
+		return explain(attempt{err: err, node: addr}, true)
+	}
+	covered := 0
+	for _, r := range ranges {
+		if len(r.Nodes) > 0 {
+			covered += r.End - r.Start + 1
+		}
+	}
+	if covered != slotCount {
+		return fmt.Errorf("%w: node %s sees %d of %d slots served", ErrUnavailable, addr, covered, slotCount)
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package redismanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// RedisManager is the contract: connections, scripts, health, configuration
+// and statistics of one Redis deployment. [*Manager] implements it and offers
+// more.
+type RedisManager interface {
+	// GetConnection leases a client; ReleaseConnection ends the lease.
+	GetConnection(ctx context.Context) (*redis.Client, error)
+	ReleaseConnection(client *redis.Client)
+	// HealthCheck runs a script on every master.
+	HealthCheck(ctx context.Context) error
+	// Close ends the manager.
+	Close() error
+	// GetPoolStats gives the pools' numbers by name.
+	GetPoolStats() map[string]interface{}
+	// LoadScript gives the source of a registered script.
+	LoadScript(ctx context.Context, name string) (string, error)
+	// ExecuteScript runs a registered script, or Lua source.
+	ExecuteScript(ctx context.Context, script string, keys []string, args []interface{}) (interface{}, error)
+	// PreloadScripts loads all registered scripts on every master.
+	PreloadScripts(ctx context.Context) error
+	// GetScriptSHA gives the SHA1 of a registered script.
+	GetScriptSHA(name string) (string, error)
+	// GetConfig gives a copy of the configuration in use.
+	GetConfig() *RedisConfig
+	// UpdateConfig replaces the configuration while calls run.
+	UpdateConfig(config *RedisConfig) error
+}
+
+var _ RedisManager = (*Manager)(nil)
+
+// Manager is a [RedisManager] for a standalone server, Sentinel or Cluster.
+// It is safe for concurrent use.
+type Manager struct {
+	log     *slog.Logger
+	scripts *ScriptCache
+	adHoc   *adHocScripts
+	leases  leases
+
+	current  atomic.Pointer[generation]
+	updating chan struct{} // holds one token; who has it may replace current
+
+	stop     context.CancelFunc // ends updates and drains
+	life     context.Context
+	drains   sync.WaitGroup // retired generations that are still closing
+	draining atomic.Int64   // how many those are
+	isClosed atomic.Bool
+	closing  sync.Once
+	closeErr error
+}
+
+// Option changes a rarely changed part of a [Manager].
+type Option func(*Manager) error
+
+// WithLogger sets where the manager logs changes of state. Default:
+// [slog.Default]. A nil logger is refused.
+func WithLogger(log *slog.Logger) Option {
+	return func(m *Manager) error {
+		if log == nil {
+			return &FieldError{Field: "logger", Got: "nil", Want: "a *slog.Logger"}
+		}
+		m.log = log
+		return nil
+	}
+}
+
+// WithScripts registers scripts before the manager connects.
+func WithScripts(scripts ...Script) Option {
+	return func(m *Manager) error { return m.scripts.register(scripts...) }
+}
+
+// New connects to the deployment that cfg describes, checks its topology and
+// loads the registered scripts on every master. It returns [ErrInvalidArgument]
+// for a setting, [ErrWrongTopology] when the mode does not fit the servers,
+// [ErrAuth], [ErrUnavailable] or [ErrTimeout] when they cannot be used.
+func New(ctx context.Context, cfg RedisConfig, opts ...Option) (*Manager, error) {
+	m := &Manager{log: slog.Default(), scripts: newScriptCache(), updating: make(chan struct{}, 1)}
+	for _, opt := range opts {
+		if err := opt(m); err != nil {
+			return nil, err
+		}
+	}
+	m.adHoc = newAdHocScripts(m.log)
+	m.life, m.stop = context.WithCancel(context.Background())
+	g, err := m.connect(ctx, cfg)
+	if err != nil {
+		m.stop()
+		return nil, err
+	}
+	m.current.Store(g)
+	m.updating <- struct{}{}
+	return m, nil
+}
+
+// connect makes a generation that is ready to serve, or nothing.
+func (m *Manager) connect(ctx context.Context, cfg RedisConfig) (*generation, error) {
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	tlsConfig, err := cfg.TLS.build()
+	if err != nil {
+		return nil, err
+	}
+	hello, err := probe(ctx, cfg, tlsConfig)
+	if err != nil {
+		return nil, err
+	}
+	client, nodes := newClient(cfg, tlsConfig)
+	g := newGeneration(cfg, client, nodes)
+	g.plain = hello.isEmbedded()
+	if err := m.prepare(ctx, g); err != nil {
+		return nil, errors.Join(err, g.close())
+	}
+	return g, nil
+}
+
+// prepare makes sure that every master answers, and loads the scripts there.
+func (m *Manager) prepare(ctx context.Context, g *generation) error {
+	if err := g.healthCheck(ctx); err != nil {
+		return err
+	}
+	err := g.preload(ctx, m.scripts.all())
+	if errors.Is(err, ErrAuth) {
+		m.log.Warn("the user may not load scripts; someone else must load them on every master", "error", err)
+		return nil
+	}
+	return err
+}
+
+// acquire takes the current generation for one call.
+func (m *Manager) acquire() (*generation, error) {
+	for {
+		if m.isClosed.Load() {
+			return nil, ErrClosed
+		}
+		if g := m.current.Load(); g.acquire() {
+			return g, nil
+		}
+	}
+}
+
+// Client gives the current go-redis client, for commands that the manager
+// does not offer. It lives until the next change of configuration or Close: to
+// keep it alive while it is used, take a lease with [Manager.GetConnection].
+// go-redis' own retries apply to what is sent through it, also after a lost
+// reply.
+func (m *Manager) Client() redis.UniversalClient { return m.current.Load().client }
+
+// Mode is the topology in use.
+func (m *Manager) Mode() Mode { return m.current.Load().cfg.Mode }
+
+// GetConfig gives a copy of the configuration in use, with defaults filled in.
+func (m *Manager) GetConfig() *RedisConfig {
+	cfg := m.current.Load().cfg.WithDefaults()
+	return &cfg
+}
+
+// Register adds scripts, all or none, and loads them on every master. The
+// same body again changes nothing; another body under a known name is
+// [ErrInvalidArgument].
+func (m *Manager) Register(ctx context.Context, scripts ...Script) error {
+	if err := m.AddScripts(scripts...); err != nil {
+		return err
+	}
+	return m.PreloadScripts(ctx)
+}
+
+// AddScripts is [Manager.Register] without I/O: each script is loaded by its
+// first run on a node, or by [Manager.PreloadScripts].
+func (m *Manager) AddScripts(scripts ...Script) error { return m.scripts.register(scripts...) }
+
+// Close ends the manager: new calls get [ErrClosed]; calls in flight and
+// leases have CloseTimeout to end before their connections are closed. It may
+// be called more than once and returns what the first call returned.
+func (m *Manager) Close() error {
+	m.closing.Do(func() { m.closeErr = m.shutdown() })
+	return m.closeErr
+}
+
+func (m *Manager) shutdown() error {
+	m.isClosed.Store(true)
+	m.stop()
+	<-m.updating // an update in progress sees the end and gives up
+	g := m.current.Load()
+	g.retire()
+	err := m.waitDrained(g)
+	m.drains.Wait()
+	return errors.Join(err, g.close())
+}
+
+// waitDrained waits at most CloseTimeout.
+func (m *Manager) waitDrained(g *generation) error {
+	timer := time.NewTimer(g.cfg.CloseTimeout)
+	defer timer.Stop()
+	select {
+	case <-g.drained:
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("%w: %d calls or leases had not ended after %v", ErrTimeout, g.inUse(), g.cfg.CloseTimeout)
+	}
+}

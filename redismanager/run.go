@@ -1,0 +1,130 @@
+package redismanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// call is one command or script run, repeated only where that is safe.
+type call struct {
+	once       func(ctx context.Context, g *generation) attempt
+	explain    func(a attempt, g *generation) error
+	repeatable bool // it only reads, or is idempotent
+}
+
+// run makes attempts until one is answered, may have been applied, or the
+// configured number of retries or the deadline is used up.
+func (m *Manager) run(ctx context.Context, c call) (any, error) {
+	for tries := 0; ; tries++ {
+		g, err := m.acquire()
+		if err != nil {
+			return nil, err
+		}
+		a := c.once(ctx, g)
+		if a.err == nil {
+			g.release()
+			return a.value, nil
+		}
+		again := tries < g.cfg.MaxRetries && c.mayRepeat(a)
+		pause := backoff(g.cfg, tries)
+		if isTopologyError(a) {
+			g.refreshTopology(ctx)
+		}
+		err = c.explain(a, g)
+		g.release()
+		if !again || !sleep(ctx, pause) {
+			return nil, err
+		}
+	}
+}
+
+// mayRepeat reports whether the attempt surely left nothing behind, or leaves
+// nothing behind by nature, and another may go better.
+func (c call) mayRepeat(a attempt) bool {
+	if a.refused {
+		return false
+	}
+	if isServerError(a.err) {
+		return isPassing(a.err.Error())
+	}
+	if errors.Is(a.err, context.Canceled) || errors.Is(a.err, context.DeadlineExceeded) && !isDialError(a.err) {
+		return false
+	}
+	if errors.Is(a.err, redis.ErrPoolTimeout) {
+		return false // pool_timeout is the wait that was asked for
+	}
+	return !a.written || c.repeatable
+}
+
+// backoff grows from the shortest to the longest pause, each with jitter, so
+// that callers that failed together do not return together.
+func backoff(cfg RedisConfig, tries int) time.Duration {
+	d := cfg.MinRetryBackoff << min(tries, 16)
+	d = min(max(d, cfg.MinRetryBackoff), cfg.MaxRetryBackoff)
+	return d/2 + rand.N(d/2+1)
+}
+
+// sleep reports false if the context ends first, or would end within d.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// isTopologyError reports a failure that a newer view of the Cluster may cure.
+func isTopologyError(a attempt) bool {
+	if isServerError(a.err) {
+		return hasPrefix(a.err.Error(), "CLUSTERDOWN ", "READONLY ", "MASTERDOWN ", "MOVED ")
+	}
+	return isDialError(a.err)
+}
+
+// refreshTopology asks go-redis to reload the Cluster's slots in the
+// background. It limits itself to one reload per 200 ms.
+func (g *generation) refreshTopology(ctx context.Context) {
+	if c := g.cluster(); c != nil {
+		c.ReloadState(ctx)
+	}
+}
+
+// Read runs one native command that reads, such as GET, on the master that
+// serves its key, which is the second element of args. It may be sent again
+// after a lost reply. An absent value is nil.
+func (m *Manager) Read(ctx context.Context, args ...any) (any, error) {
+	return m.command(ctx, args, true)
+}
+
+// Write runs one native command that writes, such as SET, on the master that
+// serves its key, which is the second element of args. It is sent at most
+// once; a lost reply is [ErrOutcomeUnknown].
+func (m *Manager) Write(ctx context.Context, args ...any) (any, error) {
+	return m.command(ctx, args, false)
+}
+
+func (m *Manager) command(ctx context.Context, args []any, repeatable bool) (any, error) {
+	if len(args) < 2 {
+		return nil, &FieldError{Field: "args", Got: fmt.Sprintf("%d elements", len(args)), Want: "a command and its key"}
+	}
+	key, ok := args[1].(string)
+	if !ok {
+		return nil, &FieldError{Field: "args[1]", Got: fmt.Sprintf("%T", args[1]), Want: "the key as a string"}
+	}
+	return m.run(ctx, call{
+		once:       func(ctx context.Context, g *generation) attempt { return g.send(ctx, key, args) },
+		explain:    func(a attempt, _ *generation) error { return explain(a, repeatable) },
+		repeatable: repeatable,
+	})
+}

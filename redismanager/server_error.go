@@ -1,0 +1,96 @@
+package redismanager
+
+import (
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// isServerError reports whether err is an error reply of the server. The
+// reply "nil" is not an error here.
+func isServerError(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply)
+}
+
+// noScript is the whole reply of Redis for an unknown SHA. The prefix alone
+// would let a script that returns its own "NOSCRIPT ..." be run twice.
+const noScript = "NOSCRIPT No matching script"
+
+func isNoScript(err error) bool {
+	return err != nil && isServerError(err) && strings.HasPrefix(err.Error(), noScript)
+}
+
+func hasPrefix(s string, prefixes ...string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// serverClass maps an error reply to its class, nil for one without a class
+// of its own. Redis gives codes as the first word; several refusals inside a
+// script come as ERR with a fixed text.
+func serverClass(text string) error {
+	switch {
+	case hasPrefix(text, "LOADING ", "CLUSTERDOWN ", "MASTERDOWN ", "TRYAGAIN ", "NOREPLICAS ", "MISCONF ",
+		"ERR max number of clients reached"):
+		return ErrUnavailable
+	case hasPrefix(text, "NOAUTH ", "WRONGPASS ", "NOPERM ", "ERR AUTH ", "ERR invalid password"),
+		strings.Contains(text, "The user executing the script can't"),
+		strings.Contains(text, "ACL failure in script"):
+		return ErrAuth
+	case strings.HasPrefix(text, "READONLY "):
+		return ErrReadOnly
+	case strings.HasPrefix(text, "OOM "):
+		return ErrOutOfMemory
+	case hasPrefix(text, "BUSY ", "UNKILLABLE "):
+		return ErrBusyScript
+	case strings.HasPrefix(text, "CROSSSLOT "),
+		strings.Contains(text, "attempted to access a non local key"):
+		return ErrCrossSlot
+	case strings.HasPrefix(text, "WRONGTYPE "):
+		return ErrWrongType
+	case hasPrefix(text, "MOVED ", "ASK "), strings.Contains(text, "cluster support disabled"):
+		return ErrWrongTopology
+	case strings.Contains(text, "Error compiling script"):
+		return ErrScriptCompile
+	}
+	return nil
+}
+
+// isPassing reports a refusal that is expected to go away by itself, and after
+// which the call surely was not applied. What a script met halfway is not.
+func isPassing(text string) bool {
+	if isInsideScript(text) {
+		return false
+	}
+	return hasPrefix(text, "LOADING ", "CLUSTERDOWN ", "MASTERDOWN ", "TRYAGAIN ", "READONLY ",
+		"ERR max number of clients reached")
+}
+
+// isInsideScript reports whether Redis says that the error arose while the
+// script ran: it then names the script.
+func isInsideScript(text string) bool {
+	return strings.Contains(text, "script: ") && strings.Contains(text, "@user_script")
+}
+
+var scriptLine = regexp.MustCompile(`user_script:(\d+)`)
+
+// lineOf finds the line of the script that the server names, 0 if none.
+func lineOf(text string) int {
+	match := scriptLine.FindStringSubmatch(text)
+	if match == nil {
+		return 0
+	}
+	line, err := strconv.Atoi(match[1])
+	if err != nil {
+		return 0
+	}
+	return line
+}

@@ -1,0 +1,111 @@
+package redismanager
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// PoolStats are the numbers of all pools of a manager, summed over the nodes
+// and over the pools for single commands and for batches. Counters begin at
+// zero with each configuration.
+type PoolStats struct {
+	Mode     Mode            `json:"mode"`
+	Nodes    []NodePoolStats `json:"nodes"`    // one row per node, by address
+	Total    PoolNumbers     `json:"total"`    // sum of the rows
+	Leases   int             `json:"leases"`   // leases not yet released
+	Draining int             `json:"draining"` // former configurations still in use
+}
+
+// NodePoolStats are the numbers of one node's pools.
+type NodePoolStats struct {
+	Addr string `json:"addr"`
+	PoolNumbers
+}
+
+// PoolNumbers are the numbers of one pool, or of several added up.
+type PoolNumbers struct {
+	Size        int           `json:"size"`          // most connections allowed
+	Total       int           `json:"total_conns"`   // connections open
+	Idle        int           `json:"idle_conns"`    // open and free
+	InUse       int           `json:"in_use_conns"`  // open and taken
+	Waiting     int           `json:"waiting_calls"` // calls waiting for a connection now
+	Hits        uint64        `json:"hits"`          // a free connection was there
+	Misses      uint64        `json:"misses"`        // one had to be opened or waited for
+	Waits       uint64        `json:"waits"`         // calls that waited
+	WaitTime    time.Duration `json:"wait_ns"`       // how long, in all
+	Timeouts    uint64        `json:"timeouts"`      // calls that waited in vain
+	Stale       uint64        `json:"stale_conns"`   // connections removed as too old or broken
+	Unusable    uint64        `json:"unusable_conns"`
+	PipelineUse int           `json:"pipeline_in_use_conns"` // part of InUse that serves batches
+}
+
+// PoolStats gives the numbers of the configuration in use. It does no I/O.
+func (m *Manager) PoolStats() PoolStats {
+	g := m.current.Load()
+	out := PoolStats{Mode: g.cfg.Mode, Leases: m.leases.count(), Draining: int(m.draining.Load())}
+	nodes := g.nodes.snapshot()
+	for _, addr := range slices.Sorted(maps.Keys(nodes)) {
+		row := NodePoolStats{Addr: addr}
+		stats := nodes[addr].PoolStats()
+		row.add(stats, g.cfg.PoolSize)
+		if p := stats.PipelineStats; p != nil {
+			before := row.InUse
+			row.add((*redis.PoolStats)(p), g.cfg.PipelinePoolSize)
+			row.PipelineUse = row.InUse - before
+		}
+		out.Nodes = append(out.Nodes, row)
+		out.Total.sum(row.PoolNumbers)
+	}
+	return out
+}
+
+func (n *PoolNumbers) add(s *redis.PoolStats, size int) {
+	n.sum(PoolNumbers{
+		Size: size, Total: int(s.TotalConns), Idle: int(s.IdleConns),
+		InUse: max(int(s.TotalConns)-int(s.IdleConns), 0), Waiting: int(s.PendingRequests),
+		Hits: uint64(s.Hits), Misses: uint64(s.Misses),
+		Waits: uint64(s.WaitCount), WaitTime: time.Duration(s.WaitDurationNs),
+		Timeouts: uint64(s.Timeouts), Stale: uint64(s.StaleConns), Unusable: uint64(s.Unusable),
+	})
+}
+
+func (n *PoolNumbers) sum(o PoolNumbers) {
+	n.Size += o.Size
+	n.Total += o.Total
+	n.Idle += o.Idle
+	n.InUse += o.InUse
+	n.Waiting += o.Waiting
+	n.Hits += o.Hits
+	n.Misses += o.Misses
+	n.Waits += o.Waits
+	n.WaitTime += o.WaitTime
+	n.Timeouts += o.Timeouts
+	n.Stale += o.Stale
+	n.Unusable += o.Unusable
+	n.PipelineUse += o.PipelineUse
+}
+
+// GetPoolStats gives [Manager.PoolStats] by name, summed over nodes and pools:
+//
+//	mode              string: standalone, sentinel or cluster
+//	nodes             int: nodes with a pool
+//	pool_size         int: most connections allowed
+//	total_conns, idle_conns, in_use_conns   int: connections now
+//	waiting_calls     int: calls waiting for a connection now
+//	hits, misses, waits, timeouts, stale_conns, unusable_conns   uint64: since the configuration came into use
+//	wait_seconds      float64: time waited in all
+//	leases            int: leases not yet released
+func (m *Manager) GetPoolStats() map[string]interface{} {
+	s := m.PoolStats()
+	t := s.Total
+	return map[string]interface{}{
+		"mode": string(s.Mode), "nodes": len(s.Nodes), "pool_size": t.Size,
+		"total_conns": t.Total, "idle_conns": t.Idle, "in_use_conns": t.InUse, "waiting_calls": t.Waiting,
+		"hits": t.Hits, "misses": t.Misses, "waits": t.Waits, "timeouts": t.Timeouts,
+		"stale_conns": t.Stale, "unusable_conns": t.Unusable,
+		"wait_seconds": t.WaitTime.Seconds(), "leases": s.Leases,
+	}
+}
