@@ -1,0 +1,37 @@
+package redistest
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// Main runs the tests of a package that uses this harness, and ends the
+// process. It stops the shared servers and then fails the run if a goroutine is
+// left over; opts name those that may stay.
+//
+//	func TestMain(m *testing.M) { redistest.Main(m) }
+func Main(m *testing.M, opts ...goleak.Option) {
+	code := m.Run()
+	stopShared()
+	if code == 0 {
+		if err := goleak.Find(append(GoleakOptions(), opts...)...); err != nil {
+			fmt.Fprintln(os.Stderr, "redistest: goroutines left after the tests:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// GoleakOptions leave the goroutines of this package out of a leak check: the
+// one that starts servers, and those that wait for the end of a server that
+// still runs.
+func GoleakOptions() []goleak.Option {
+	const pkg = "github.com/statelink/statelink/internal/redistest."
+	return []goleak.Option{
+		goleak.IgnoreAnyFunction(pkg + "spawnLoop"),
+		goleak.IgnoreAnyFunction(pkg + "(*process).wait"),
+	}
+}

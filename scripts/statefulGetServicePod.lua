@@ -1,0 +1,47 @@
+#!lua flags=no-writes
+-- Lists a service's pods that are ready and fresh by the server's clock, least loaded first.
+--
+-- KEYS[1] state    hash: pod index -> <load>-<unix ms of heartbeat>-<routing>, routing 1 = ready
+-- ARGV[1] max_age  milliseconds since the heartbeat; 0 = any
+-- ARGV[2] limit    number of pods at most; 0 = all
+--
+-- Returns {pod, load, pod, load, ...}; among equal loads the lower pod index comes first.
+-- A field that does not parse is skipped: the hash is also written by others.
+
+local state = KEYS[1]
+local max_age, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
+
+-- A heartbeat before this moment is too old; one ahead of the server's clock is fresh.
+local oldest = 0
+if max_age > 0 then
+  local time = redis.call('TIME')
+  oldest = time[1] * 1000 + math.floor(time[2] / 1000) - max_age
+end
+
+local fields = redis.call('HGETALL', state)
+local ready = {}
+for i = 1, #fields, 2 do
+  local pod = string.match(fields[i], '^%d+$')
+  local load, beat, routing = string.match(fields[i + 1], '^(%d+)%-(%d+)%-(%d+)$')
+  if pod and routing == '1' and tonumber(beat) >= oldest then
+    ready[#ready + 1] = {pod = pod, load = load, index = tonumber(pod), weight = tonumber(load)}
+  end
+end
+
+table.sort(ready, function(a, b)
+  if a.weight ~= b.weight then
+    return a.weight < b.weight
+  end
+  return a.index < b.index
+end)
+
+if limit == 0 or limit > #ready then
+  limit = #ready
+end
+
+local reply = {}
+for i = 1, limit do
+  reply[2 * i - 1] = ready[i].pod
+  reply[2 * i] = ready[i].load
+end
+return reply
