@@ -60,9 +60,11 @@ func connectionClass(err error) error {
 		return ErrUnavailable
 	case isTimeout(err):
 		return ErrTimeout
-	default:
-		return ErrUnavailable
 	}
+	if text, found := replyInChain(err); found && serverClass(text) != nil {
+		return serverClass(text)
+	}
+	return ErrUnavailable
 }
 
 // isPoolWait reports that the attempt ended while it waited for a connection

@@ -2,7 +2,6 @@ package redismanager
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
@@ -38,15 +37,20 @@ func (g *generation) healthCheck(ctx context.Context) error {
 // runsScripts runs the health script on one node.
 func (g *generation) runsScripts(ctx context.Context, c *redis.Client) error {
 	b := healthScript.forServer(g.plain)
-	value, err := ask(ctx, c, "evalsha", b.sha, 0)
-	var reply redis.Error
-	if errors.As(err, &reply) && isNoScript(reply) {
-		value, err = ask(ctx, c, "eval", b.source, 0)
+	a := sendTo(ctx, c, []any{"evalsha", b.sha, 0})
+	if isNoScript(a.err) {
+		a = sendTo(ctx, c, []any{"eval", b.source, 0})
+		if a.err != nil && serverClass(a.err.Error()) == ErrAuth {
+			return nil // the user may run only loaded scripts, and the node does answer EVALSHA
+		}
 	}
-	if err == nil && value != int64(1) {
-		return fmt.Errorf("%w: health script returned %v", ErrMalformedData, value)
+	if a.err != nil {
+		return explain(a, true)
 	}
-	return err
+	if a.value != int64(1) {
+		return fmt.Errorf("%w: health script returned %v", ErrMalformedData, a.value)
+	}
+	return nil
 }
 
 // slotsCovered asks one node whether it sees a master for every slot.

@@ -17,6 +17,7 @@ type greeting struct {
 	version string
 	mode    string // standalone, sentinel or cluster
 	role    string // master or replica
+	unknown bool   // a sentinel that does not know the master's name
 }
 
 // probe asks every seed what it is, and refuses a configured mode that does
@@ -30,6 +31,12 @@ func probe(ctx context.Context, cfg RedisConfig, tlsConfig *tls.Config) (greetin
 		wg.Go(func() { greetings[i], failures[i] = greet(ctx, cfg, addr, tlsConfig) })
 	}
 	wg.Wait()
+	return judge(cfg, seeds, greetings, failures)
+}
+
+// judge takes the first greeting that fits, and the first that does not fit as
+// the answer for all.
+func judge(cfg RedisConfig, seeds []string, greetings []greeting, failures []error) (greeting, error) {
 	var first *greeting
 	for i, addr := range seeds {
 		if failures[i] != nil {
@@ -38,12 +45,15 @@ func probe(ctx context.Context, cfg RedisConfig, tlsConfig *tls.Config) (greetin
 		if err := fits(cfg, addr, greetings[i]); err != nil {
 			return greeting{}, err
 		}
-		if first == nil {
+		if first == nil || first.unknown {
 			first = &greetings[i]
 		}
 	}
 	if first == nil {
 		return greeting{}, errors.Join(failures...)
+	}
+	if first.unknown {
+		return greeting{}, fmt.Errorf("%w: no sentinel knows a master named %q: set master_name to the name in the sentinels' configuration", ErrWrongTopology, cfg.MasterName)
 	}
 	return *first, nil
 }
@@ -60,18 +70,23 @@ func greet(ctx context.Context, cfg RedisConfig, addr string, tlsConfig *tls.Con
 	opts.PoolSize, opts.MinIdleConns, opts.MaxIdleConns, opts.MaxRetries = 1, 0, 0, -1
 	c := redis.NewClient(opts)
 	defer func() { _ = c.Close() }()
-	cmd := newOneShot(ctx, []any{"hello", "3"})
-	if err := c.Process(ctx, cmd); err != nil {
-		return greeting{}, explain(attempt{err: err, written: cmd.written, node: addr}, true)
+	value, err := ask(ctx, c, "hello", "3")
+	if err != nil {
+		return greeting{}, err
 	}
-	fields, ok := cmd.Val().(map[any]any)
+	fields, ok := value.(map[any]any)
 	if !ok {
-		return greeting{}, fmt.Errorf("%w: reply to HELLO of %s is %T", ErrMalformedData, addr, cmd.Val())
+		return greeting{}, fmt.Errorf("%w: reply to HELLO of %s is %T", ErrMalformedData, addr, value)
 	}
-	return greeting{
+	g := greeting{
 		server: word(fields, "server"), version: word(fields, "version"),
 		mode: word(fields, "mode"), role: word(fields, "role"),
-	}, nil
+	}
+	if cfg.Mode == ModeSentinel && g.mode == string(ModeSentinel) {
+		master, err := ask(ctx, c, "sentinel", "get-master-addr-by-name", cfg.MasterName)
+		g.unknown = err == nil && master == nil
+	}
+	return g, nil
 }
 
 func word(fields map[any]any, name string) string {

@@ -9,11 +9,22 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// isServerError reports whether err is an error reply of the server. The
-// reply "nil" is not an error here.
+// isServerError reports whether err itself is the server's reply to the
+// command. A failed dial may carry the reply of another server, such as a
+// sentinel's, in its chain: that is no answer to the command.
 func isServerError(err error) bool {
+	_, reply := err.(redis.Error) //nolint:errorlint // the chain must not count
+	return reply
+}
+
+// replyInChain finds an error reply that made the way to the server fail, such
+// as a sentinel's refusal to log in.
+func replyInChain(err error) (text string, found bool) {
 	var reply redis.Error
-	return errors.As(err, &reply)
+	if errors.As(err, &reply) && !errors.Is(reply, redis.Nil) {
+		return reply.Error(), true
+	}
+	return "", false
 }
 
 // noScript is the whole reply of Redis for an unknown SHA. The prefix alone
@@ -54,7 +65,7 @@ func serverClass(text string) error {
 	case strings.HasPrefix(text, "CROSSSLOT "),
 		strings.Contains(text, "attempted to access a non local key"):
 		return ErrCrossSlot
-	case strings.HasPrefix(text, "WRONGTYPE "):
+	case strings.Contains(text, "WRONGTYPE Operation"): // the embedded server puts words before it
 		return ErrWrongType
 	case hasPrefix(text, "MOVED ", "ASK "), strings.Contains(text, "cluster support disabled"):
 		return ErrWrongTopology

@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/redis/go-redis/v9/logging"
 	"go.uber.org/goleak"
 )
 
@@ -14,6 +15,7 @@ import (
 //
 //	func TestMain(m *testing.M) { redistest.Main(m) }
 func Main(m *testing.M, opts ...goleak.Option) {
+	logging.Disable() // go-redis logs each refused dial, and tests provoke many
 	code := m.Run()
 	stopShared()
 	if code == 0 {
