@@ -11,7 +11,7 @@ import (
 const (
 	// NoPod is the answer "linked to no pod". Pod indexes begin at 0.
 	NoPod = -1
-	// PersistForever, as persistSeconds, makes a persistent link.
+	// PersistForever as persistSeconds makes a persistent link.
 	PersistForever = -1
 	// MaxPersistSeconds is the longest time to live of a temporary link: ten years.
 	MaxPersistSeconds = 10 * 365 * 24 * 60 * 60
@@ -70,11 +70,11 @@ var _ StatefulExecutor = (*Executor)(nil)
 type Routing int
 
 const (
-	// RoutingUnavailable: the pod serves nobody.
+	// RoutingUnavailable means that the pod serves nobody.
 	RoutingUnavailable Routing = 0
-	// RoutingReady: the pod serves its users and takes new ones.
+	// RoutingReady means that the pod serves its users and takes new ones.
 	RoutingReady Routing = 1
-	// RoutingDraining: the pod serves its users and takes no new ones.
+	// RoutingDraining means that the pod serves its users and takes no new ones.
 	RoutingDraining Routing = 2
 )
 

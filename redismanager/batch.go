@@ -42,7 +42,7 @@ type getPart struct {
 
 func (p *getPart) once(ctx context.Context, g *generation) attempt {
 	start := time.Now()
-	pipe := g.client.Pipeline()
+	pipe := g.universal().Pipeline()
 	cmds := make([]*redis.StringCmd, len(p.keys))
 	for i, key := range p.keys {
 		cmds[i] = pipe.Get(ctx, key)

@@ -79,8 +79,8 @@ func (g *generation) send(ctx context.Context, key string, args []any) attempt {
 		return attempt{err: err}
 	}
 	a := sendTo(ctx, c, args)
-	if cluster := g.cluster(); cluster != nil && a.err != nil && movedOn(a.err) {
-		return follow(ctx, cluster, args)
+	if g.cluster != nil && a.err != nil && movedOn(a.err) {
+		return follow(ctx, g.cluster, args)
 	}
 	return a
 }

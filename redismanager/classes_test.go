@@ -130,7 +130,7 @@ func TestClassReadOnly(t *testing.T) {
 	master := redistest.StartServer(t)
 	ctx := context.Background()
 	host, port := split(t, master.Addr())
-	require.NoError(t, srv.Client(t).SlaveOf(ctx, host, port).Err())
+	require.NoError(t, srv.Client(t).ReplicaOf(ctx, host, port).Err())
 	_, err := m.ExecuteScript(within(t, 2*time.Second), "counting", []string{"k"}, nil)
 	require.Equal(t, redismanager.ClassReadOnly, redismanager.Classify(err), "%v", err)
 }

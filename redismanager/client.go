@@ -14,23 +14,22 @@ import (
 // errors. go-redis takes 60 s, which is how long it may call a dead master.
 const stateReloadInterval = 5 * time.Second
 
-// newClient makes the go-redis client for a validated configuration. It does
+// newClients makes the go-redis client for a validated configuration. It does
 // no I/O.
-func newClient(cfg RedisConfig, tlsConfig *tls.Config) (redis.UniversalClient, *nodeRegistry) {
-	nodes := newNodeRegistry()
+func newClients(cfg RedisConfig, tlsConfig *tls.Config) clients {
+	c := clients{nodes: newNodeRegistry()}
 	dial := dialer(cfg, tlsConfig)
 	switch cfg.Mode {
 	case ModeCluster:
-		return redis.NewClusterClient(clusterOptions(cfg, dial, nodes)), nodes
+		c.cluster = redis.NewClusterClient(clusterOptions(cfg, dial, c.nodes))
 	case ModeSentinel:
-		c := redis.NewFailoverClient(failoverOptions(cfg, dial))
-		nodes.add(cfg.MasterName, c)
-		return c, nodes
+		c.single = redis.NewFailoverClient(failoverOptions(cfg, dial))
+		c.nodes.add(cfg.MasterName, c.single)
 	default:
-		c := redis.NewClient(clientOptions(cfg, cfg.Addr, dial))
-		nodes.add(cfg.Addr, c)
-		return c, nodes
+		c.single = redis.NewClient(clientOptions(cfg, cfg.Addr, dial))
+		c.nodes.add(cfg.Addr, c.single)
 	}
+	return c
 }
 
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)

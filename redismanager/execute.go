@@ -70,6 +70,9 @@ func (m *Manager) ExecuteScript(ctx context.Context, script string, keys []strin
 }
 
 func (m *Manager) runScript(ctx context.Context, e *scriptEntry, keys []string, args []any) (any, error) {
+	if err := checkArgs(args); err != nil {
+		return nil, err
+	}
 	r := &scriptRun{entry: e, keys: keys, args: args}
 	return m.run(ctx, call{once: r.once, explain: r.explain, repeatable: e.repeatable})
 }
@@ -136,11 +139,11 @@ func (r *scriptRun) explain(a attempt, g *generation) error {
 		Line: lineOf(text), Node: a.node, Cause: &replyError{class: class, reply: a.err},
 	}
 	switch {
-	case isNoScript(a.err) || class == ErrAuth && a.repaired && !isInsideScript(text):
+	case isNoScript(a.err) || errors.Is(class, ErrAuth) && a.repaired && !isInsideScript(text):
 		failure.Class = ErrScriptUnknown
-	case class == ErrScriptCompile:
+	case errors.Is(class, ErrScriptCompile):
 		failure.Class = ErrScriptCompile
-	case class == ErrCrossSlot:
+	case errors.Is(class, ErrCrossSlot):
 		failure.Cause = errors.Join(newCrossSlotError(r.keys), a.err)
 	case class != nil && !isInsideScript(text):
 		return explainReply(a.err, a.node) // the script did not start

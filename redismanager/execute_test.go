@@ -242,3 +242,17 @@ func TestNativeCommandNeedsAKey(t *testing.T) {
 	_, err = m.Write(ctx, "set", 5, "x")
 	require.ErrorIs(t, err, redismanager.ErrInvalidArgument)
 }
+
+// A value that cannot be sent is refused before anything is: it is no lost reply.
+func TestArgumentThatCannotBeSent(t *testing.T) {
+	m := open(t, redismanager.RedisConfig{Addr: redistest.SharedStandalone(t).Addr()}, redismanager.WithScripts(counting))
+	ctx, key := within(t, time.Second), redistest.NewPrefix(t)
+	for _, arg := range []any{nil, struct{}{}, []string{"a"}, map[string]int{}, new(int)} {
+		_, err := m.ExecuteScript(ctx, "counting", []string{key}, []any{"x", arg})
+		require.ErrorIs(t, err, redismanager.ErrInvalidArgument, "%T", arg)
+		require.ErrorContains(t, err, "args[1]")
+	}
+	value, err := m.Read(ctx, "get", key)
+	require.NoError(t, err)
+	require.Nil(t, value)
+}

@@ -12,10 +12,9 @@ import (
 // configuration makes a new generation; the old one closes when the last call
 // and the last lease on it have ended.
 type generation struct {
-	cfg    RedisConfig // with defaults; never changed
-	client redis.UniversalClient
-	nodes  *nodeRegistry
-	plain  bool // the servers do not know "#!lua"
+	clients
+	cfg   RedisConfig // with defaults; never changed
+	plain bool        // the servers do not know "#!lua"
 
 	refs    atomic.Int64 // calls and leases, plus one until it is retired
 	drained chan struct{}
@@ -24,8 +23,32 @@ type generation struct {
 	closed  error
 }
 
-func newGeneration(cfg RedisConfig, client redis.UniversalClient, nodes *nodeRegistry) *generation {
-	g := &generation{cfg: cfg, client: client, nodes: nodes, drained: make(chan struct{})}
+// clients is the go-redis client of a topology: exactly one of the two is set.
+type clients struct {
+	single  *redis.Client        // standalone and Sentinel
+	cluster *redis.ClusterClient // Cluster
+	nodes   *nodeRegistry
+}
+
+// universal gives the one that is set.
+func (c clients) universal() redis.UniversalClient {
+	if c.cluster != nil {
+		return c.cluster
+	}
+	return c.single
+}
+
+// forKey gives the client of the master that serves the key's slot; outside a
+// Cluster there is only one client.
+func (c clients) forKey(ctx context.Context, key string) (*redis.Client, error) {
+	if c.cluster != nil {
+		return c.cluster.MasterForKey(ctx, key)
+	}
+	return c.single, nil
+}
+
+func newGeneration(cfg RedisConfig, c clients) *generation {
+	g := &generation{clients: c, cfg: cfg, drained: make(chan struct{})}
 	g.refs.Store(1)
 	return g
 }
@@ -57,23 +80,8 @@ func (g *generation) retire() { g.retired.Do(g.release) }
 func (g *generation) inUse() int64 { return g.refs.Load() }
 
 func (g *generation) close() error {
-	g.closing.Do(func() { g.closed = g.client.Close() })
+	g.closing.Do(func() { g.closed = g.universal().Close() })
 	return g.closed
-}
-
-// cluster gives the Cluster client, nil in the other modes.
-func (g *generation) cluster() *redis.ClusterClient {
-	c, _ := g.client.(*redis.ClusterClient)
-	return c
-}
-
-// forKey gives the client of the master that serves the key's slot; outside a
-// Cluster there is only one client.
-func (g *generation) forKey(ctx context.Context, key string) (*redis.Client, error) {
-	if c := g.cluster(); c != nil {
-		return c.MasterForKey(ctx, key)
-	}
-	return g.client.(*redis.Client), nil
 }
 
 // nodeRegistry remembers the clients of single nodes, so that their pools can

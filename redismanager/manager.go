@@ -118,8 +118,7 @@ func (m *Manager) connect(ctx context.Context, cfg RedisConfig) (*generation, er
 	if err != nil {
 		return nil, err
 	}
-	client, nodes := newClient(cfg, tlsConfig)
-	g := newGeneration(cfg, client, nodes)
+	g := newGeneration(cfg, newClients(cfg, tlsConfig))
 	g.plain = hello.isEmbedded()
 	if err := m.prepare(ctx, g); err != nil {
 		return nil, errors.Join(err, g.close())
@@ -157,7 +156,7 @@ func (m *Manager) acquire() (*generation, error) {
 // keep it alive while it is used, take a lease with [Manager.GetConnection].
 // go-redis' own retries apply to what is sent through it, also after a lost
 // reply.
-func (m *Manager) Client() redis.UniversalClient { return m.current.Load().client }
+func (m *Manager) Client() redis.UniversalClient { return m.current.Load().universal() }
 
 // Mode is the topology in use.
 func (m *Manager) Mode() Mode { return m.current.Load().cfg.Mode }

@@ -22,15 +22,13 @@ func (m *Manager) ForEachMaster(ctx context.Context, fn func(ctx context.Context
 }
 
 func (g *generation) eachMaster(ctx context.Context, fn func(ctx context.Context, addr string, c *redis.Client) error) error {
-	cluster := g.cluster()
-	if cluster == nil {
-		c := g.client.(*redis.Client)
-		return fn(ctx, nodeName(c), c)
+	if g.cluster == nil {
+		return fn(ctx, nodeName(g.single), g.single)
 	}
 	var mu sync.Mutex
 	var failures []error
 	called := 0
-	err := cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error {
+	err := g.cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error {
 		err := fn(ctx, nodeName(c), c)
 		mu.Lock()
 		defer mu.Unlock()

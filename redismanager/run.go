@@ -95,8 +95,8 @@ func isTopologyError(a attempt) bool {
 // refreshTopology asks go-redis to reload the Cluster's slots in the
 // background. It limits itself to one reload per 200 ms.
 func (g *generation) refreshTopology(ctx context.Context) {
-	if c := g.cluster(); c != nil {
-		c.ReloadState(ctx)
+	if g.cluster != nil {
+		g.cluster.ReloadState(ctx)
 	}
 }
 
@@ -121,6 +121,9 @@ func (m *Manager) command(ctx context.Context, args []any, repeatable bool) (any
 	key, ok := args[1].(string)
 	if !ok {
 		return nil, &FieldError{Field: "args[1]", Got: fmt.Sprintf("%T", args[1]), Want: "the key as a string"}
+	}
+	if err := checkArgs(args); err != nil {
+		return nil, err
 	}
 	return m.run(ctx, call{
 		once:       func(ctx context.Context, g *generation) attempt { return g.send(ctx, key, args) },
