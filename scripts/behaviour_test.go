@@ -10,9 +10,10 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
 	"github.com/statelink/statelink/internal/redistest"
 	"github.com/statelink/statelink/scripts"
-	"github.com/stretchr/testify/require"
 )
 
 func clusterClient(t *testing.T) *redis.ClusterClient {

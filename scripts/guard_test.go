@@ -9,9 +9,10 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
 	"github.com/statelink/statelink/internal/redistest"
 	"github.com/statelink/statelink/scripts"
-	"github.com/stretchr/testify/require"
 )
 
 // restrict makes a user who may run one script on the given keys and nothing more, and a client of that user.

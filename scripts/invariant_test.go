@@ -5,10 +5,11 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/statelink/statelink/internal/redistest"
-	"github.com/statelink/statelink/scripts"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/statelink/statelink/internal/redistest"
+	"github.com/statelink/statelink/scripts"
 )
 
 // TestIndexFollowsLinks runs random calls on a few links of one user: after each call the user hash holds exactly the

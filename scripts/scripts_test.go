@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/statelink/statelink/scripts"
 	"github.com/stretchr/testify/require"
+
+	"github.com/statelink/statelink/scripts"
 )
 
 var names = []string{
