@@ -28,7 +28,7 @@
 // STATELINK_REDIS_ variable, a value of the wrong type, a duration without its
 // unit and a conflict are refused, all in one error, one line each, every line
 // a [*SettingError] that names the key and its source. No error holds a
-// password, a part of a URL or the content of a file.
+// password, a text of a URL or a word of a file that cannot be parsed.
 //
 // Variables that Kubernetes sets by itself for a Service named statelink-redis
 // (STATELINK_REDIS_SERVICE_HOST, STATELINK_REDIS_PORT=tcp://... and their kind)

@@ -51,7 +51,7 @@ func readConfigFile(path string) (content map[string]any, problem string, cause 
 	}
 	decoder, err := viper.NewCodecRegistry().Decoder(format)
 	if err != nil {
-		return nil, "unknown format", nil
+		return nil, "unknown format", err
 	}
 	content = map[string]any{}
 	if err := decoder.Decode(data, content); err != nil {

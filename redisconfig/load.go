@@ -51,7 +51,7 @@ func (l *loader) finish() (*redismanager.RedisConfig, error) {
 		return nil, err
 	}
 	if !l.partial {
-		l.validate(config, l.settings)
+		l.validate(config, l.settings, fullName)
 	}
 	if err := l.problems.err(); err != nil {
 		return nil, err

@@ -1,23 +1,22 @@
 package redisconfig
 
 import (
+	"fmt"
 	"os"
 	"strings"
-
-	"github.com/statelink/statelink/redismanager"
 )
 
 // DefaultPrefix is the prefix of the environment variables: STATELINK_CONFIG,
 // STATELINK_REDIS_ADDR and so on.
 const DefaultPrefix = "STATELINK"
 
-// Option says where [LoadRedisConfig] looks. The zero number of options means
-// the environment with [DefaultPrefix] and the file it names, if any.
+// Option says where [LoadRedisConfig] looks. Without any it reads the
+// environment with [DefaultPrefix], and the file which that names, if any.
 type Option func(*options)
 
 type options struct {
 	file      string
-	prefix    string // empty: no environment
+	prefix    string
 	noEnv     bool
 	environ   func() []string
 	overrides map[string]any
@@ -37,8 +36,8 @@ func newOptions(opts []Option) options {
 // WithFile reads the file at path, whose extension tells its format: .yaml,
 // .yml, .toml or .json. The settings are below its key redis, which must be
 // there; its other keys are left alone, so it may be the application's own
-// file. It takes the place of the variable STATELINK_CONFIG. An empty path
-// means no such option.
+// file. Of a YAML file with several documents the first counts. It takes the
+// place of the variable STATELINK_CONFIG. An empty path means no such option.
 func WithFile(path string) Option { return func(o *options) { o.file = path } }
 
 // WithEnv sets the prefix of the environment variables instead of
@@ -86,10 +85,10 @@ func (o *options) validate() error {
 	if o.noEnv || validPrefix(o.prefix) {
 		return nil
 	}
-	return &redismanager.FieldError{
-		Field: "WithEnv",
-		Got:   quoted(o.prefix),
-		Want:  "capitals, digits and underscores beginning with a capital, or WithoutEnv",
+	return &SettingError{
+		Key: "WithEnv",
+		Problem: fmt.Sprintf("got %s, want capitals, digits and underscores beginning with a capital, or WithoutEnv",
+			quoted(o.prefix)),
 	}
 }
 

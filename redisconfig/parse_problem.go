@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// yamlPhrases are what the YAML parser says without a word of the file in it.
-var yamlPhrases = []string{
+// parserPhrases are what the parsers of YAML and TOML say without a word of
+// the file in it.
+var parserPhrases = []string{
 	"mapping values are not allowed in this context",
 	"mapping keys are not allowed in this context",
 	"found character that cannot start any token",
@@ -27,8 +28,11 @@ var yamlPhrases = []string{
 	"did not find expected ',' or '}'",
 	"did not find expected ',' or ']'",
 	"did not find expected alphabetic or numeric character",
-	"already defined at line",
+	keyTwice,
 }
+
+// keyTwice is a part of what both say of a key given twice.
+const keyTwice = "already defined"
 
 var yamlLine = regexp.MustCompile(`line ([0-9]+)`)
 
@@ -42,12 +46,9 @@ func parseProblem(format string, data []byte, err error) string {
 	if line := errorLine(data, err); line > 0 {
 		problem += fmt.Sprintf(", near line %d", line)
 	}
-	if format != "yaml" {
-		return problem
-	}
-	for _, phrase := range yamlPhrases {
+	for _, phrase := range parserPhrases {
 		if strings.Contains(err.Error(), phrase) {
-			return problem + ": " + strings.Replace(phrase, "already defined at line", "a key is given twice", 1)
+			return problem + ": " + strings.Replace(phrase, keyTwice, "a key is given twice", 1)
 		}
 	}
 	return problem

@@ -34,7 +34,10 @@ func readSecret(path string) (secret, problem string, cause error) {
 	if problem != "" {
 		return "", problem, cause
 	}
-	secret = strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	secret, ended := strings.CutSuffix(string(data), "\n")
+	if ended {
+		secret = strings.TrimSuffix(secret, "\r")
+	}
 	if secret == "" {
 		return "", "empty", nil
 	}

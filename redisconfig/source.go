@@ -25,8 +25,9 @@ func fullName(name string) string { return section + "." + name }
 func (l *loader) addSource(src source, raw map[string]any) {
 	own := layer{}
 	for _, k := range keyTable {
-		if value, given := raw[k.name]; given {
-			l.read(k, value, src.texts, src.place(k.name), own)
+		value, given := raw[k.name]
+		if given && (!src.texts || value != "") {
+			l.readInto(own, k, value, src.texts, src.place(k.name))
 		}
 	}
 	replaced := l.expandURL(own)
@@ -34,25 +35,25 @@ func (l *loader) addSource(src source, raw map[string]any) {
 	l.settings.merge(own, replaced)
 }
 
-// read puts a value into own, or says why it cannot.
-func (l *loader) read(k key, raw any, asText bool, at place, own layer) {
+// readInto puts a value into own, or says why it cannot.
+func (p *problems) readInto(own layer, k key, raw any, asText bool, at place) {
 	value, ok := k.convert(raw, asText)
 	if !ok {
-		l.breaks(k.name)
-		l.refuse(at, "got %s, want %s", shape(raw, k.secret), k.wants(asText))
+		p.breaks(k.name)
+		p.refuse(at, "got %s, want %s", shape(raw, k.secret), k.wants(asText))
 		return
 	}
 	if isUnset(value) {
 		return
 	}
 	if value, ok = k.zero(value); !ok {
-		l.breaks(k.name)
-		l.refuse(at, "got 0, which stands for no value here; leave it out for the default (%s)", k.text())
+		p.breaks(k.name)
+		p.refuse(at, "got 0, want it left out for the default (%s) or another value", k.text())
 		return
 	}
 	if isAddress(k.name) && holdsURL(value) {
-		l.breaks(k.name)
-		l.refuse(at, "got an address with a scheme or credentials, want host:port; a URL belongs into %s", fullName("url"))
+		p.breaks(k.name)
+		p.refuse(at, "got an address with a scheme or credentials, want host:port; a URL belongs into %s", fullName("url"))
 		return
 	}
 	own[k.name] = setting{value: value, at: at}

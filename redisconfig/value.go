@@ -164,6 +164,9 @@ func (k key) wants(asText bool) string {
 		}
 		return "a list of texts, none of them empty"
 	default:
+		if asText {
+			return "a text"
+		}
 		return "a text in quotes"
 	}
 }

@@ -96,6 +96,8 @@ func TestPasswordIsNeverPrinted(t *testing.T) {
 	cfg := redismanager.RedisConfig{Addr: srv.Addr(), Username: "default", Password: canary}
 	withSentinel := redismanager.RedisConfig{Mode: "sentinel", Addr: "127.0.0.1:1", MasterName: "m", SentinelUsername: "u", SentinelPassword: canary}
 	var out bytes.Buffer
+	misplaced := redismanager.RedisConfig{Addr: "redis://app:" + canary + "@host:6379"}
+	fmt.Fprintf(&out, "%v", misplaced.Validate())
 	log := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	for _, c := range []redismanager.RedisConfig{cfg, withSentinel} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
