@@ -27,6 +27,7 @@ var (
 	ErrOutcomeUnknown  = redismanager.ErrOutcomeUnknown
 	ErrWrongType       = redismanager.ErrWrongType
 	ErrMalformedData   = redismanager.ErrMalformedData
+	ErrNoRoutingKey    = redismanager.ErrNoRoutingKey
 
 	// ErrNoReadyPod: no pod of the service is ready and fresh, so a user without
 	// a live pod cannot be placed.

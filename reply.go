@@ -47,7 +47,17 @@ func parsePod(word string) (int, error) {
 	return int(n), nil
 }
 
-// onePod is for scripts that answer {pod}.
+// linked reads a reply whose first pod is the one linked now: there always is
+// one, so a stored "-1" is as malformed there as in storedPod.
+func linked(reply any, err error, length int) ([]int, error) {
+	p, err := pods(reply, err, length)
+	if err == nil && p[0] == NoPod {
+		return nil, fmt.Errorf("%w: the link holds no pod index but -1", ErrMalformedData)
+	}
+	return p, err
+}
+
+// onePod is for scripts that answer {pod}, or {"-1"} for none.
 func onePod(reply any, err error) (int, error) {
 	p, err := pods(reply, err, 1)
 	if err != nil {

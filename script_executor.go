@@ -44,14 +44,19 @@ func (s *ScriptExecutor) ExecuteSetLink(ctx context.Context, uidSvcKey, uidKey, 
 
 // ExecuteSetLinkIfAbsent sets the link if there is none, and gives the pod linked now.
 func (s *ScriptExecutor) ExecuteSetLinkIfAbsent(ctx context.Context, uidSvcKey, uidKey, serviceName string, podID, persistSeconds int) (int, error) {
-	return onePod(s.run(ctx, scripts.SetLinkIfAbsent, []string{uidSvcKey, uidKey}, serviceName, podID, persistSeconds))
+	reply, err := s.run(ctx, scripts.SetLinkIfAbsent, []string{uidSvcKey, uidKey}, serviceName, podID, persistSeconds)
+	p, err := linked(reply, err, 1)
+	if err != nil {
+		return NoPod, err
+	}
+	return p[0], nil
 }
 
 // ExecuteTrySetLink sets the link unless a persistent one to another pod is
 // there. It gives whether the link is now to podID, and the pod linked now.
 func (s *ScriptExecutor) ExecuteTrySetLink(ctx context.Context, uidSvcKey, uidKey, serviceName string, podID, persistSeconds int) (ok bool, currentPod int, err error) {
 	reply, err := s.run(ctx, scripts.TrySetLink, []string{uidSvcKey, uidKey}, serviceName, podID, persistSeconds)
-	p, err := pods(reply, err, 2)
+	p, err := linked(reply, err, 2)
 	if err != nil {
 		return false, NoPod, err
 	}
@@ -79,7 +84,7 @@ func (s *ScriptExecutor) ExecuteGetLinkIfPersist(ctx context.Context, uidSvcKey 
 // linked now and the one before, or [NoPod].
 func (s *ScriptExecutor) ExecuteComputeLinkIfAbsent(ctx context.Context, uidSvcKey, uidKey, serviceName string, persistSeconds, candidatePod, expectedPod int) (currentPod, previousPod int, err error) {
 	reply, err := s.run(ctx, scripts.ComputeLinkIfAbsent, []string{uidSvcKey, uidKey}, serviceName, persistSeconds, candidatePod, expectedPod)
-	p, err := pods(reply, err, 2)
+	p, err := linked(reply, err, 2)
 	if err != nil {
 		return NoPod, NoPod, err
 	}

@@ -3,6 +3,7 @@ package redismanager
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -24,7 +25,7 @@ func (m *Manager) GetBatch(ctx context.Context, keys []string) ([]any, error) {
 		part := &getPart{keys: keys[start:end], values: values[start:end]}
 		_, err := m.run(ctx, call{
 			once:       part.once,
-			explain:    func(a attempt, _ *generation) error { return explain(a, true) },
+			explain:    part.explain,
 			repeatable: true,
 		})
 		if err != nil {
@@ -36,8 +37,9 @@ func (m *Manager) GetBatch(ctx context.Context, keys []string) ([]any, error) {
 
 // getPart is one pipeline of a batch.
 type getPart struct {
-	keys   []string
-	values []any
+	keys    []string
+	values  []any
+	refused string // the key to which the server said no
 }
 
 func (p *getPart) once(ctx context.Context, g *generation) attempt {
@@ -56,8 +58,18 @@ func (p *getPart) once(ctx context.Context, g *generation) attempt {
 			p.values[i] = value
 		case !errors.Is(err, redis.Nil):
 			a.err = err
+			p.refused = p.keys[i]
 			return a.finish(start)
 		}
 	}
 	return a
+}
+
+// explain names the key among the many, if it is the key's fault.
+func (p *getPart) explain(a attempt, _ *generation) error {
+	err := explain(a, true)
+	if errors.Is(err, ErrWrongType) {
+		return fmt.Errorf("key %q: %w", p.refused, err)
+	}
+	return err
 }
