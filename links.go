@@ -15,8 +15,8 @@ func (e *Executor) linkKeys(namespace, uid, serviceName string) (keyPair, error)
 
 // SetLinkedPod links uid to podID, whatever the link was before, and gives the
 // previous pod or [NoPod]. Setting the same persistent link again writes
-// nothing. [ErrMalformedData] says that the previous value was no pod index; it
-// is overwritten all the same.
+// nothing. A previous value that is no pod index, written by another program,
+// is overwritten and counts as no pod.
 func (e *Executor) SetLinkedPod(ctx context.Context, namespace, uid, serviceName string, podID, persistSeconds int) (previousPod int, err error) {
 	k, err := e.linkKeys(namespace, uid, serviceName)
 	if err = firstError(err, checkPod(podID), checkPersist(persistSeconds)); err != nil {

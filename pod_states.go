@@ -79,8 +79,9 @@ func (e *Executor) ReadyPods(ctx context.Context, namespace, serviceName string,
 
 // stateTable is the states of a service's pods at one moment of the server.
 type stateTable struct {
-	now  time.Time
-	pods []PodState // by pod index
+	now        time.Time
+	pods       []PodState // by pod index
+	unreadable []int      // pods that reported in a form that is not ours
 }
 
 func (e *Executor) stateTable(ctx context.Context, namespace, serviceName string) (stateTable, error) {
@@ -92,6 +93,8 @@ func (e *Executor) stateTable(ctx context.Context, namespace, serviceName string
 	for pod, state := range stored {
 		if parsed, err := ParsePodState(pod, state); err == nil {
 			t.pods = append(t.pods, parsed)
+		} else {
+			t.unreadable = append(t.unreadable, pod)
 		}
 	}
 	slices.SortFunc(t.pods, func(a, b PodState) int { return cmp.Compare(a.Pod, b.Pod) })

@@ -18,24 +18,6 @@ func list(reply any, length int) ([]string, error) {
 	return out, nil
 }
 
-// pods reads a reply of pod indexes, "-1" being NoPod.
-func pods(reply any, err error, length int) ([]int, error) {
-	if err != nil {
-		return nil, err
-	}
-	words, err := list(reply, length)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]int, len(words))
-	for i, word := range words {
-		if out[i], err = parsePod(word); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
 func parsePod(word string) (int, error) {
 	if word == "-1" {
 		return NoPod, nil
@@ -47,23 +29,43 @@ func parsePod(word string) (int, error) {
 	return int(n), nil
 }
 
-// linked reads a reply whose first pod is the one linked now: there always is
-// one, so a stored "-1" is as malformed there as in storedPod.
-func linked(reply any, err error, length int) ([]int, error) {
-	p, err := pods(reply, err, length)
-	if err == nil && p[0] == NoPod {
-		return nil, fmt.Errorf("%w: the link holds no pod index but -1", ErrMalformedData)
+// currentAndPrevious is for scripts that answer {current pod, previous pod or
+// "-1"}. There always is a current one.
+func currentAndPrevious(reply any, err error) (current, previous int, _ error) {
+	if err != nil {
+		return NoPod, NoPod, err
 	}
-	return p, err
+	words, err := list(reply, 2)
+	if err != nil {
+		return NoPod, NoPod, err
+	}
+	current, err = storedPod(words[0])
+	if err != nil {
+		return NoPod, NoPod, err
+	}
+	return current, previousPod(words[1]), nil
+}
+
+// previousPod reads what a link was before it was set. The change is done: what
+// was no pod index, because another program wrote it, counts as no pod.
+func previousPod(word string) int {
+	pod, err := parsePod(word)
+	if err != nil {
+		return NoPod
+	}
+	return pod
 }
 
 // onePod is for scripts that answer {pod}, or {"-1"} for none.
 func onePod(reply any, err error) (int, error) {
-	p, err := pods(reply, err, 1)
 	if err != nil {
 		return NoPod, err
 	}
-	return p[0], nil
+	words, err := list(reply, 1)
+	if err != nil {
+		return NoPod, err
+	}
+	return parsePod(words[0])
 }
 
 // done is for scripts that answer {1} or {0}.

@@ -23,14 +23,20 @@ func NewScriptExecutor(m *redismanager.Manager) (*ScriptExecutor, error) {
 	if m == nil {
 		return nil, refuse("manager", "nil", "a *redismanager.Manager")
 	}
-	var list []redismanager.Script
-	for _, s := range scripts.All() {
-		list = append(list, redismanager.Script{Name: s.Name, Source: s.Source, Idempotent: s.Idempotent})
-	}
-	if err := m.AddScripts(list...); err != nil {
+	if err := m.AddScripts(embeddedScripts()...); err != nil {
 		return nil, fmt.Errorf("register the embedded scripts: %w", err)
 	}
 	return &ScriptExecutor{manager: m}, nil
+}
+
+// embeddedScripts are those of package scripts, as a manager takes them.
+func embeddedScripts() []redismanager.Script {
+	all := scripts.All()
+	out := make([]redismanager.Script, len(all))
+	for i, s := range all {
+		out[i] = redismanager.Script{Name: s.Name, Source: s.Source, Idempotent: s.Idempotent}
+	}
+	return out
 }
 
 func (s *ScriptExecutor) run(ctx context.Context, script string, keys []string, args ...any) (any, error) {
@@ -39,28 +45,36 @@ func (s *ScriptExecutor) run(ctx context.Context, script string, keys []string, 
 
 // ExecuteSetLink sets the link, whatever it was, and gives the previous pod or [NoPod].
 func (s *ScriptExecutor) ExecuteSetLink(ctx context.Context, uidSvcKey, uidKey, serviceName string, podID, persistSeconds int) (int, error) {
-	return onePod(s.run(ctx, scripts.SetLink, []string{uidSvcKey, uidKey}, serviceName, podID, persistSeconds))
+	reply, err := s.run(ctx, scripts.SetLink, []string{uidSvcKey, uidKey}, serviceName, podID, persistSeconds)
+	if err != nil {
+		return NoPod, err
+	}
+	words, err := list(reply, 1)
+	if err != nil {
+		return NoPod, err
+	}
+	return previousPod(words[0]), nil
 }
 
 // ExecuteSetLinkIfAbsent sets the link if there is none, and gives the pod linked now.
 func (s *ScriptExecutor) ExecuteSetLinkIfAbsent(ctx context.Context, uidSvcKey, uidKey, serviceName string, podID, persistSeconds int) (int, error) {
 	reply, err := s.run(ctx, scripts.SetLinkIfAbsent, []string{uidSvcKey, uidKey}, serviceName, podID, persistSeconds)
-	p, err := linked(reply, err, 1)
 	if err != nil {
 		return NoPod, err
 	}
-	return p[0], nil
+	words, err := list(reply, 1)
+	if err != nil {
+		return NoPod, err
+	}
+	return storedPod(words[0])
 }
 
 // ExecuteTrySetLink sets the link unless a persistent one to another pod is
 // there. It gives whether the link is now to podID, and the pod linked now.
 func (s *ScriptExecutor) ExecuteTrySetLink(ctx context.Context, uidSvcKey, uidKey, serviceName string, podID, persistSeconds int) (ok bool, currentPod int, err error) {
 	reply, err := s.run(ctx, scripts.TrySetLink, []string{uidSvcKey, uidKey}, serviceName, podID, persistSeconds)
-	p, err := linked(reply, err, 2)
-	if err != nil {
-		return false, NoPod, err
-	}
-	return p[0] == podID, p[0], nil
+	current, _, err := currentAndPrevious(reply, err)
+	return err == nil && current == podID, current, err
 }
 
 // ExecuteRemoveLink removes the link, at once if persistSeconds is -1 or 0,
@@ -84,11 +98,7 @@ func (s *ScriptExecutor) ExecuteGetLinkIfPersist(ctx context.Context, uidSvcKey 
 // linked now and the one before, or [NoPod].
 func (s *ScriptExecutor) ExecuteComputeLinkIfAbsent(ctx context.Context, uidSvcKey, uidKey, serviceName string, persistSeconds, candidatePod, expectedPod int) (currentPod, previousPod int, err error) {
 	reply, err := s.run(ctx, scripts.ComputeLinkIfAbsent, []string{uidSvcKey, uidKey}, serviceName, persistSeconds, candidatePod, expectedPod)
-	p, err := linked(reply, err, 2)
-	if err != nil {
-		return NoPod, NoPod, err
-	}
-	return p[0], p[1], nil
+	return currentAndPrevious(reply, err)
 }
 
 // ExecuteGetServicePod lists the pods that are ready and whose heartbeat is at

@@ -73,14 +73,11 @@ func NewExecutor(m *redismanager.Manager, opts ...Option) (*Executor, error) {
 // executor that owns its manager: [Executor.Close] closes both. Errors are
 // those of [redismanager.New] and of the options.
 func Open(ctx context.Context, cfg redismanager.RedisConfig, opts ...Option) (*Executor, error) {
-	m, err := redismanager.New(ctx, cfg)
+	m, err := redismanager.New(ctx, cfg, redismanager.WithScripts(embeddedScripts()...))
 	if err != nil {
 		return nil, err
 	}
 	e, err := NewExecutor(m, opts...)
-	if err == nil {
-		err = m.PreloadScripts(ctx)
-	}
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}

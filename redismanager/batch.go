@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // batchSize is how many commands travel in one pipeline: enough to make the
@@ -42,25 +40,25 @@ type getPart struct {
 	refused string // the key to which the server said no
 }
 
+// once sends the part. The commands are one-shots, so that only run repeats
+// them, and not go-redis within each try as well.
 func (p *getPart) once(ctx context.Context, g *generation) attempt {
 	start := time.Now()
 	pipe := g.universal().Pipeline()
-	cmds := make([]*redis.StringCmd, len(p.keys))
+	cmds := make([]*oneShot, len(p.keys))
 	for i, key := range p.keys {
-		cmds[i] = pipe.Get(ctx, key)
+		cmds[i] = newOneShot(ctx, []any{"get", key})
+		_ = pipe.Process(ctx, cmds[i])
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
-	a := attempt{written: true, node: "(batch)"}
+	a := attempt{node: "(batch)", client: g.single}
 	for i, cmd := range cmds {
-		p.values[i] = nil
-		switch value, err := cmd.Result(); {
-		case err == nil:
-			p.values[i] = value
-		case !errors.Is(err, redis.Nil):
-			a.err = err
+		one := attempt{value: cmd.Val(), err: cmd.Err(), written: cmd.written, client: g.single, node: a.node}.finish(ctx, start)
+		if one.err != nil {
 			p.refused = p.keys[i]
-			return a.finish(start)
+			return one
 		}
+		p.values[i] = one.value
 	}
 	return a
 }

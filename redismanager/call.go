@@ -2,6 +2,8 @@ package redismanager
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -39,6 +41,7 @@ type attempt struct {
 	node     string
 	client   *redis.Client // nil if no node could be chosen
 	waited   time.Duration
+	ended    bool // the caller's context had ended by then
 }
 
 // sendTo sends the command once over c.
@@ -47,19 +50,35 @@ func sendTo(ctx context.Context, c *redis.Client, args []any) attempt {
 	start := time.Now()
 	err := c.Process(ctx, cmd)
 	a := attempt{value: cmd.Val(), err: err, written: cmd.written, node: nodeName(c), client: c}
-	return a.finish(start)
+	return a.finish(ctx, start)
 }
 
-// finish turns the reply "nil" into a value, and notes the time that a failed
-// attempt took.
-func (a attempt) finish(start time.Time) attempt {
-	if a.err == redis.Nil { //nolint:errorlint // a failed dial may carry a sentinel's nil in its chain
+// finish turns the reply "nil" into a value, and notes of a failed attempt how
+// long it took and whether the caller's context had ended.
+func (a attempt) finish(ctx context.Context, start time.Time) attempt {
+	if a.written && a.err == redis.Nil { //nolint:errorlint // a failed dial may carry a sentinel's nil in its chain
 		a.value, a.err = nil, nil
 	}
-	if a.err != nil {
-		a.waited = time.Since(start)
+	if a.err == nil {
+		return a
+	}
+	a.waited = time.Since(start)
+	if end := endOf(ctx); end != nil && !isServerError(a.err) {
+		a.ended = true
+		if !errors.Is(a.err, end) {
+			a.err = fmt.Errorf("%w: %w", end, a.err)
+		}
 	}
 	return a
+}
+
+// endOf gives the error of a context that has ended. A socket has the context's
+// deadline and may notice it a moment before the context does.
+func endOf(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // nodeName is the address of the node that c speaks to. The Sentinel client
@@ -76,7 +95,7 @@ func nodeName(c *redis.Client) string {
 func (g *generation) send(ctx context.Context, key string, args []any) attempt {
 	c, err := g.forKey(ctx, key)
 	if err != nil {
-		return attempt{err: err}
+		return attempt{err: err}.finish(ctx, time.Now())
 	}
 	a := sendTo(ctx, c, args)
 	if g.cluster != nil && a.err != nil && movedOn(a.err) {
@@ -87,7 +106,7 @@ func (g *generation) send(ctx context.Context, key string, args []any) attempt {
 
 // movedOn reports that another node serves the slot now, or soon will.
 func movedOn(err error) bool {
-	return isServerError(err) && hasPrefix(err.Error(), "MOVED ", "ASK ", "READONLY ")
+	return isServerError(err) && (redirection.MatchString(err.Error()) || readOnly.MatchString(err.Error()))
 }
 
 // follow lets the Cluster client send the command: it knows redirects. It
@@ -98,5 +117,5 @@ func follow(ctx context.Context, cluster *redis.ClusterClient, args []any) attem
 	start := time.Now()
 	err := cluster.Process(ctx, cmd)
 	a := attempt{value: cmd.Val(), err: err, written: cmd.written, node: "(redirected)"}
-	return a.finish(start)
+	return a.finish(ctx, start)
 }

@@ -152,8 +152,8 @@ func TestClassAuthByACL(t *testing.T) {
 	m := open(t, redismanager.RedisConfig{Addr: srv.Addr(), Username: "app", Password: "app-secret"}, redismanager.WithScripts(counting))
 	ctx := within(t, 2*time.Second)
 	_, err := m.ExecuteScript(ctx, "counting", []string{"app:n"}, nil)
-	require.Equal(t, redismanager.ClassAuth, redismanager.Classify(err))
-	require.ErrorIs(t, err, redismanager.ErrScriptUnknown)
+	require.Equal(t, redismanager.ClassScriptUnknown, redismanager.Classify(err))
+	require.ErrorIs(t, err, redismanager.ErrAuth)
 
 	require.NoError(t, srv.Client(t).ScriptLoad(ctx, counting.Source).Err())
 	_, err = m.ExecuteScript(ctx, "counting", []string{"app:n"}, nil)

@@ -47,8 +47,8 @@ var classes = []struct {
 	{ErrCrossSlot, ClassCrossSlot},
 	{ErrClosed, ClassClosed},
 	{ErrWrongTopology, ClassWrongTopology},
-	{ErrAuth, ClassAuth},
 	{ErrScriptUnknown, ClassScriptUnknown},
+	{ErrAuth, ClassAuth},
 	{ErrScriptCompile, ClassScriptCompile},
 	{ErrWrongType, ClassWrongType},
 	{ErrOutOfMemory, ClassOutOfMemory},
@@ -59,8 +59,8 @@ var classes = []struct {
 	{ErrPoolExhausted, ClassPoolExhausted},
 	{context.Canceled, ClassCanceled},
 	{ErrTimeout, ClassTimeout},
+	{ErrUnavailable, ClassUnavailable}, // before the deadline: a dial has one of its own
 	{context.DeadlineExceeded, ClassTimeout},
-	{ErrUnavailable, ClassUnavailable},
 }
 
 // Classify gives the class of an error of this package, of what wraps one, or

@@ -19,7 +19,9 @@ const (
 
 // RedisConfig says how to reach Redis and how to treat connections. The zero
 // value of a field means its default, so RedisConfig{} is a standalone server
-// on localhost:6379. The password appears in no printed or encoded form.
+// on localhost:6379. Passwords are masked by fmt (whatever the verb), slog, JSON
+// and YAML; an encoder that goes through the fields by itself would see them,
+// and so would fmt for a struct that holds a RedisConfig in an unexported field.
 type RedisConfig struct {
 	// Mode is the topology: standalone (default), sentinel or cluster.
 	Mode Mode `mapstructure:"mode" json:"mode"`
@@ -185,6 +187,9 @@ func (c RedisConfig) Format(f fmt.State, verb rune) {
 // MarshalJSON encodes the configuration with its secrets masked. Durations
 // are strings such as "3s".
 func (c RedisConfig) MarshalJSON() ([]byte, error) { return marshalConfig(c) }
+
+// MarshalYAML gives YAML encoders the configuration with its secrets masked.
+func (c RedisConfig) MarshalYAML() (any, error) { return c.printable().config, nil }
 
 // LogValue makes slog print the configuration with its secrets masked.
 func (c RedisConfig) LogValue() slog.Value {

@@ -11,8 +11,10 @@
 //     that read, and scripts declared idempotent, are sent again.
 //   - Scripts run as EVALSHA on every topology. A node that lost the script
 //     (failover, SCRIPT FLUSH, a new node) is repaired within the call.
-//   - A context's deadline and cancellation hold everywhere, also while a call
-//     waits for a connection.
+//   - A context's deadline holds everywhere, also while a call waits for a
+//     connection or for its reply. A cancellation ends the wait for a connection
+//     and the pauses between tries at once; a call that waits for its reply
+//     ends with the reply, the deadline or ReadTimeout.
 //   - The configuration can change while calls run; leased clients and calls
 //     in flight end on the client they began with.
 //   - Errors have a class ([Classify]) and say what was going on.

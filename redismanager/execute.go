@@ -53,7 +53,10 @@ func (m *Manager) entry(name string) (*scriptEntry, error) {
 // connection.
 //
 // Redis keeps every source it is given until it restarts: put data into args,
-// never into the source. A Cluster needs at least one key.
+// never into the source. A Cluster needs at least one key. A script must not
+// return an error reply as an element of a table, such as a collected result of
+// redis.pcall: go-redis (v9.23) stops reading there, and the next reply on the
+// connection may be what is left of this one.
 func (m *Manager) ExecuteScript(ctx context.Context, script string, keys []string, args []interface{}) (interface{}, error) {
 	e := m.scripts.get(script)
 	if e == nil {
@@ -70,7 +73,8 @@ func (m *Manager) ExecuteScript(ctx context.Context, script string, keys []strin
 }
 
 func (m *Manager) runScript(ctx context.Context, e *scriptEntry, keys []string, args []any) (any, error) {
-	if err := checkArgs(args); err != nil {
+	args, err := sendable(args)
+	if err != nil {
 		return nil, err
 	}
 	r := &scriptRun{entry: e, keys: keys, args: args}
@@ -129,7 +133,7 @@ func (r *scriptRun) explain(a attempt, g *generation) error {
 	if a.refused {
 		return a.err
 	}
-	if !isServerError(a.err) {
+	if !a.written || !isServerError(a.err) {
 		return explain(a, r.entry.repeatable)
 	}
 	text := a.err.Error()
@@ -143,8 +147,6 @@ func (r *scriptRun) explain(a attempt, g *generation) error {
 		failure.Class = ErrScriptUnknown
 	case errors.Is(class, ErrScriptCompile):
 		failure.Class = ErrScriptCompile
-	case errors.Is(class, ErrCrossSlot):
-		failure.Cause = errors.Join(newCrossSlotError(r.keys), a.err)
 	case class != nil && !isInsideScript(text):
 		return explainReply(a.err, a.node) // the script did not start
 	}

@@ -47,17 +47,20 @@ func explainConnection(a attempt) error {
 	if !a.written && a.client != nil && isPoolWait(a) {
 		return newPoolExhausted(a)
 	}
-	return wrap(connectionClass(a.err), a.err, "node %s", node)
+	return wrap(connectionClass(a), a.err, "node %s", node)
 }
 
-func connectionClass(err error) error {
+func connectionClass(a attempt) error {
+	err := a.err
 	switch {
 	case errors.Is(err, redis.ErrClosed):
 		return ErrClosed
 	case errors.Is(err, context.Canceled):
 		return errCanceled
-	case isDialError(err):
-		return ErrUnavailable
+	case errors.Is(err, redis.ErrPoolTimeout):
+		return ErrPoolExhausted
+	case isDialError(err), errors.Is(err, context.DeadlineExceeded) && !a.ended:
+		return ErrUnavailable // dial_timeout ran out, for example over a TLS handshake or a sentinel
 	case isTimeout(err):
 		return ErrTimeout
 	}
@@ -74,7 +77,7 @@ func isPoolWait(a attempt) bool {
 		return true
 	}
 	stats := a.client.PoolStats()
-	return errors.Is(a.err, context.DeadlineExceeded) && !isDialError(a.err) &&
+	return a.ended && errors.Is(a.err, context.DeadlineExceeded) && !isDialError(a.err) &&
 		int(stats.TotalConns-stats.IdleConns) >= a.client.Options().PoolSize
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"weak"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -85,26 +86,33 @@ func (g *generation) close() error {
 }
 
 // nodeRegistry remembers the clients of single nodes, so that their pools can
-// be read without asking the Cluster for its state.
+// be read without asking the Cluster for its state. The pointers are weak: a
+// node that go-redis has let go of disappears.
 type nodeRegistry struct {
 	mu    sync.Mutex
-	nodes map[string]*redis.Client
+	nodes map[string]weak.Pointer[redis.Client]
 }
 
-func newNodeRegistry() *nodeRegistry { return &nodeRegistry{nodes: map[string]*redis.Client{}} }
+func newNodeRegistry() *nodeRegistry {
+	return &nodeRegistry{nodes: map[string]weak.Pointer[redis.Client]{}}
+}
 
 func (r *nodeRegistry) add(addr string, c *redis.Client) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.nodes[addr] = c
+	r.nodes[addr] = weak.Make(c)
 }
 
 func (r *nodeRegistry) snapshot() map[string]*redis.Client {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := make(map[string]*redis.Client, len(r.nodes))
-	for addr, c := range r.nodes {
-		out[addr] = c
+	for addr, pointer := range r.nodes {
+		if c := pointer.Value(); c != nil {
+			out[addr] = c
+		} else {
+			delete(r.nodes, addr)
+		}
 	}
 	return out
 }

@@ -10,10 +10,12 @@ import (
 
 // healthScript proves that a node runs Lua, which PING does not: a node can
 // answer PING while a script holds it or while the user may not run scripts.
-var healthScript = newScriptEntry(Script{Name: "health", Source: "#!lua flags=no-writes\nreturn 1\n"}, 1)
+// It writes nothing, but says that it might: so a server that refuses every
+// write (a demoted master, too few replicas, a full disk) refuses it too.
+var healthScript = newScriptEntry(Script{Name: "health", Source: "#!lua flags=allow-oom\nreturn 1\n"}, 1)
 
-// HealthCheck runs a small script on every master and, in a Cluster, checks
-// that all slots are served. The error names each node that failed.
+// HealthCheck runs a small script on every master, which fails where writes are
+// refused, and, in a Cluster, checks that all slots are served. The error names each node that failed.
 func (m *Manager) HealthCheck(ctx context.Context) error {
 	g, err := m.acquire()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -69,7 +70,7 @@ func (l *leases) count() int {
 // [ErrUnavailable], [ErrTimeout].
 func (m *Manager) GetConnection(ctx context.Context) (*redis.Client, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, explainConnection(attempt{err: err})
+		return nil, explainConnection(attempt{err: err, ended: true})
 	}
 	g, err := m.acquire()
 	if err != nil {
@@ -83,7 +84,7 @@ func (m *Manager) GetConnection(ctx context.Context) (*redis.Client, error) {
 	c, err := g.forKey(ctx, key)
 	if err != nil {
 		g.release()
-		return nil, explain(attempt{err: err}, true)
+		return nil, explain(attempt{err: err}.finish(ctx, time.Now()), true)
 	}
 	m.leases.add(c, g)
 	return c, nil
@@ -91,7 +92,8 @@ func (m *Manager) GetConnection(ctx context.Context) (*redis.Client, error) {
 
 // ReleaseConnection ends one lease of the client. A client that is not leased,
 // or nil, is ignored. The client must not be used by the holder afterwards,
-// and is never closed by it.
+// and is never closed by it. Release each lease once: leases on one node share
+// the client, so a second release ends somebody else's lease.
 func (m *Manager) ReleaseConnection(client *redis.Client) {
 	if g := m.leases.remove(client); g != nil {
 		g.release()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -120,7 +121,12 @@ func (m *Manager) connect(ctx context.Context, cfg RedisConfig) (*generation, er
 	}
 	g := newGeneration(cfg, newClients(cfg, tlsConfig))
 	g.plain = hello.isEmbedded()
-	if err := m.prepare(ctx, g); err != nil {
+	unwatch := context.AfterFunc(ctx, func() { _ = g.close() }) // a read would not notice a cancellation
+	err = m.prepare(ctx, g)
+	if !unwatch() && err == nil {
+		err = explainConnection(attempt{err: ctx.Err(), ended: true})
+	}
+	if err != nil {
 		return nil, errors.Join(err, g.close())
 	}
 	return g, nil
@@ -132,11 +138,21 @@ func (m *Manager) prepare(ctx context.Context, g *generation) error {
 		return err
 	}
 	err := g.preload(ctx, m.scripts.all())
-	if errors.Is(err, ErrAuth) {
+	if err != nil && onlyAuth(err) {
 		m.log.Warn("the user may not load scripts; someone else must load them on every master", "error", err)
 		return nil
 	}
 	return err
+}
+
+// onlyAuth reports whether every one of several nodes' errors is a refusal for
+// lack of a permission.
+func onlyAuth(err error) bool {
+	var several nodeErrors
+	if errors.As(err, &several) {
+		return !slices.ContainsFunc(several, func(err error) bool { return !errors.Is(err, ErrAuth) })
+	}
+	return errors.Is(err, ErrAuth)
 }
 
 // acquire takes the current generation for one call.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -44,8 +45,24 @@ func (g *generation) eachMaster(ctx context.Context, fn func(ctx context.Context
 	if called == 0 {
 		return fmt.Errorf("%w: the cluster has no master", ErrUnavailable)
 	}
+	if len(failures) > 1 {
+		return nodeErrors(failures)
+	}
 	return errors.Join(failures...)
 }
+
+// nodeErrors are the failures of several nodes.
+type nodeErrors []error
+
+func (e nodeErrors) Error() string {
+	words := make([]string, len(e))
+	for i, err := range e {
+		words[i] = err.Error()
+	}
+	return strings.Join(words, "; ")
+}
+
+func (e nodeErrors) Unwrap() []error { return e }
 
 // ask sends one command to one node, for checks that may be repeated.
 func ask(ctx context.Context, c *redis.Client, args ...any) (any, error) {
@@ -99,6 +116,9 @@ type ScriptPresence struct {
 // and returns one row per script, sorted by name, and the masters asked.
 func (m *Manager) VerifyScripts(ctx context.Context) (rows []ScriptPresence, masters []string, err error) {
 	list := m.Scripts()
+	if len(list) == 0 {
+		return nil, nil, nil
+	}
 	rows = make([]ScriptPresence, len(list))
 	question := []any{"script", "exists"}
 	for i, info := range list {

@@ -162,6 +162,7 @@ func TestLateExecutionIsUnknown(t *testing.T) {
 	srv.Resume()
 	require.ErrorIs(t, err, redismanager.ErrOutcomeUnknown)
 	require.ErrorIs(t, err, redismanager.ErrTimeout)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
 	c := srv.Client(t)
 	require.Eventually(t, func() bool { return c.Get(context.Background(), key).Val() == "2" }, 2*time.Second, 10*time.Millisecond)
 }

@@ -70,6 +70,7 @@ func greet(ctx context.Context, cfg RedisConfig, addr string, tlsConfig *tls.Con
 	opts.PoolSize, opts.MinIdleConns, opts.MaxIdleConns, opts.MaxRetries = 1, 0, 0, -1
 	c := redis.NewClient(opts)
 	defer func() { _ = c.Close() }()
+	defer context.AfterFunc(ctx, func() { _ = c.Close() })() // a read would not notice a cancellation
 	value, err := ask(ctx, c, "hello", "3")
 	if err != nil {
 		return greeting{}, err

@@ -21,26 +21,33 @@ type call struct {
 // configured number of retries or the deadline is used up.
 func (m *Manager) run(ctx context.Context, c call) (any, error) {
 	for tries := 0; ; tries++ {
-		g, err := m.acquire()
-		if err != nil {
-			return nil, err
-		}
-		a := c.once(ctx, g)
-		if a.err == nil {
-			g.release()
-			return a.value, nil
-		}
-		again := tries < g.cfg.MaxRetries && c.mayRepeat(a)
-		pause := backoff(g.cfg, tries)
-		if isTopologyError(a) {
-			g.refreshTopology(ctx)
-		}
-		err = c.explain(a, g)
-		g.release()
-		if !again || !sleep(ctx, pause) {
-			return nil, err
+		value, pause, err := m.try(ctx, c, tries)
+		if err == nil || pause < 0 || !sleep(ctx, pause) {
+			return value, err
 		}
 	}
+}
+
+// try makes one attempt. pause is how long to wait before the next one,
+// negative if there must be none.
+func (m *Manager) try(ctx context.Context, c call, tries int) (value any, pause time.Duration, err error) {
+	g, err := m.acquire()
+	if err != nil {
+		return nil, -1, err
+	}
+	defer g.release()
+	a := c.once(ctx, g)
+	if a.err == nil {
+		return a.value, -1, nil
+	}
+	if isTopologyError(a) {
+		g.refreshTopology(ctx)
+	}
+	pause = -1
+	if tries < g.cfg.MaxRetries && c.mayRepeat(a) {
+		pause = backoff(g.cfg, tries)
+	}
+	return nil, pause, c.explain(a, g)
 }
 
 // mayRepeat reports whether the attempt surely left nothing behind, or leaves
@@ -52,7 +59,7 @@ func (c call) mayRepeat(a attempt) bool {
 	if isServerError(a.err) {
 		return isPassing(a.err.Error())
 	}
-	if errors.Is(a.err, context.Canceled) || errors.Is(a.err, context.DeadlineExceeded) && !isDialError(a.err) {
+	if a.ended {
 		return false
 	}
 	if errors.Is(a.err, redis.ErrPoolTimeout) {
@@ -89,7 +96,7 @@ func isTopologyError(a attempt) bool {
 	if isServerError(a.err) {
 		return hasPrefix(a.err.Error(), "CLUSTERDOWN ", "READONLY ", "MASTERDOWN ", "MOVED ")
 	}
-	return isDialError(a.err)
+	return isDialError(a.err) || isTimeout(a.err)
 }
 
 // refreshTopology asks go-redis to reload the Cluster's slots in the
@@ -122,7 +129,8 @@ func (m *Manager) command(ctx context.Context, args []any, repeatable bool) (any
 	if !ok {
 		return nil, &FieldError{Field: "args[1]", Got: fmt.Sprintf("%T", args[1]), Want: "the key as a string"}
 	}
-	if err := checkArgs(args); err != nil {
+	args, err := sendable(args)
+	if err != nil {
 		return nil, err
 	}
 	return m.run(ctx, call{

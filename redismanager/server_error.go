@@ -44,32 +44,49 @@ func hasPrefix(s string, prefixes ...string) bool {
 	return false
 }
 
+// The sentences with which Redis or Valkey refuses to start a command. The
+// whole sentence counts, not only the code in front: a script may answer with a
+// code of its own, such as BUSY or TRYAGAIN, after it has written.
+var (
+	passing = regexp.MustCompile(`^(LOADING \w+ is loading the dataset in memory` +
+		`|CLUSTERDOWN (The cluster is down|Hash slot not served)` +
+		`|MASTERDOWN Link with MASTER is down` +
+		`|TRYAGAIN Multiple keys request during rehashing of slot` +
+		`|ERR max number of clients reached)`)
+	notWritable = regexp.MustCompile(`^(NOREPLICAS Not enough good replicas to write` +
+		`|MISCONF (\w+ is configured to save RDB snapshots|Errors writing to the AOF file))`)
+	readOnly    = regexp.MustCompile(`^READONLY You can't write against a read only (replica|slave)`)
+	busyScript  = regexp.MustCompile(`^BUSY \w+ is busy running a script`)
+	noPermit    = regexp.MustCompile(`^(NOAUTH (Authentication required|HELLO must)|WRONGPASS |NOPERM (this user|User)|ERR AUTH |ERR invalid password)`)
+	redirection = regexp.MustCompile(`^(MOVED|ASK) \d{1,5} \S*:\d+$`)
+	uncompiled  = regexp.MustCompile(`Error compiling script|Unexpected flag in script shebang|Unknown lua shebang option|Unexpected engine in script shebang|Invalid script shebang`)
+)
+
 // serverClass maps an error reply to its class, nil for one without a class
-// of its own. Redis gives codes as the first word; several refusals inside a
-// script come as ERR with a fixed text.
+// of its own. Several refusals inside a script come as ERR with a fixed text.
 func serverClass(text string) error {
 	switch {
-	case hasPrefix(text, "LOADING ", "CLUSTERDOWN ", "MASTERDOWN ", "TRYAGAIN ", "NOREPLICAS ", "MISCONF ",
-		"ERR max number of clients reached"):
+	case passing.MatchString(text), notWritable.MatchString(text):
 		return ErrUnavailable
-	case hasPrefix(text, "NOAUTH ", "WRONGPASS ", "NOPERM ", "ERR AUTH ", "ERR invalid password"),
+	case noPermit.MatchString(text),
 		strings.Contains(text, "The user executing the script can't"),
 		strings.Contains(text, "ACL failure in script"):
 		return ErrAuth
-	case strings.HasPrefix(text, "READONLY "):
+	case readOnly.MatchString(text):
 		return ErrReadOnly
-	case strings.HasPrefix(text, "OOM "):
+	case strings.HasPrefix(text, "OOM command not allowed"):
 		return ErrOutOfMemory
-	case hasPrefix(text, "BUSY ", "UNKILLABLE "):
+	case busyScript.MatchString(text), strings.HasPrefix(text, "UNKILLABLE "):
 		return ErrBusyScript
 	case strings.HasPrefix(text, "CROSSSLOT "),
-		strings.Contains(text, "attempted to access a non local key"):
+		strings.Contains(text, "attempted to access a non local key"),
+		strings.Contains(text, "attempted to access keys that do not hash to the same slot"):
 		return ErrCrossSlot
 	case strings.Contains(text, "WRONGTYPE Operation"): // the embedded server puts words before it
 		return ErrWrongType
-	case hasPrefix(text, "MOVED ", "ASK "), strings.Contains(text, "cluster support disabled"):
+	case redirection.MatchString(text), strings.Contains(text, "cluster support disabled"):
 		return ErrWrongTopology
-	case strings.Contains(text, "Error compiling script"):
+	case uncompiled.MatchString(text):
 		return ErrScriptCompile
 	}
 	return nil
@@ -78,11 +95,7 @@ func serverClass(text string) error {
 // isPassing reports a refusal that is expected to go away by itself, and after
 // which the call surely was not applied. What a script met halfway is not.
 func isPassing(text string) bool {
-	if isInsideScript(text) {
-		return false
-	}
-	return hasPrefix(text, "LOADING ", "CLUSTERDOWN ", "MASTERDOWN ", "TRYAGAIN ", "READONLY ",
-		"ERR max number of clients reached")
+	return !isInsideScript(text) && (passing.MatchString(text) || readOnly.MatchString(text))
 }
 
 // isInsideScript reports whether Redis says that the error arose while the

@@ -57,7 +57,7 @@ func (m *Manager) beginUpdate(ctx context.Context) error {
 		if m.isClosed.Load() {
 			return ErrClosed
 		}
-		return explainConnection(attempt{err: ctx.Err()})
+		return explainConnection(attempt{err: ctx.Err(), ended: true})
 	}
 }
 

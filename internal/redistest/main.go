@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9/logging"
 	"go.uber.org/goleak"
@@ -19,12 +20,24 @@ func Main(m *testing.M, opts ...goleak.Option) {
 	code := m.Run()
 	stopShared()
 	if code == 0 {
-		if err := goleak.Find(append(GoleakOptions(), opts...)...); err != nil {
+		if err := findLeak(append(GoleakOptions(), opts...)); err != nil {
 			fmt.Fprintln(os.Stderr, "redistest: goroutines left after the tests:", err)
 			code = 1
 		}
 	}
 	os.Exit(code)
+}
+
+// findLeak gives goroutines some seconds to end: go-redis probes a dead address
+// once per second, and a pool that closes does not interrupt that pause.
+func findLeak(opts []goleak.Option) error {
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		err := goleak.Find(opts...)
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // GoleakOptions leave the goroutines of this package out of a leak check: the
