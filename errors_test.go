@@ -55,6 +55,7 @@ var classes = []classified{
 	{statelink.ErrMalformedData, redismanager.ClassMalformedData, false},
 	{statelink.ErrNoRoutingKey, redismanager.ClassNoRoutingKey, false},
 	{statelink.ErrNoReadyPod, statelink.ClassNoReadyPod, true},
+	{statelink.ErrContended, statelink.ClassContended, true},
 
 	// Of several classes the caller is told the one that matters most.
 	{fmt.Errorf("%w: %w", statelink.ErrOutcomeUnknown, context.DeadlineExceeded), redismanager.ClassOutcomeUnknown, false},
@@ -62,6 +63,8 @@ var classes = []classified{
 	{fmt.Errorf("%w: %w", statelink.ErrTimeout, context.Canceled), redismanager.ClassCanceled, false},
 	{&redismanager.ScriptError{Class: statelink.ErrScriptRuntime, Cause: statelink.ErrWrongType}, redismanager.ClassWrongType, false},
 	{errors.Join(statelink.ErrUnavailable, statelink.ErrAuth), redismanager.ClassAuth, false},
+	{fmt.Errorf("%w: %w", statelink.ErrUnavailable, context.DeadlineExceeded), redismanager.ClassUnavailable, true},
+	{&redismanager.ScriptError{Class: statelink.ErrScriptUnknown, Cause: statelink.ErrAuth}, redismanager.ClassScriptUnknown, false},
 }
 
 func TestClassify(t *testing.T) {
@@ -89,12 +92,12 @@ func TestEveryClassIsTested(t *testing.T) {
 	}
 	constants := declared(t, "redismanager/classify.go", token.CONST, "Class")
 	require.Contains(t, constants, "ClassOutcomeUnknown")
-	require.Len(t, tested, len(constants)+1, "those of redismanager, and ClassNoReadyPod")
+	require.Len(t, tested, len(constants)+2, "those of redismanager and two of this package")
 
 	theirs := declared(t, "redismanager/errors.go", token.VAR, "Err")
 	ours := declared(t, "errors.go", token.VAR, "Err")
 	require.Contains(t, theirs, "ErrOutcomeUnknown")
-	require.ElementsMatch(t, append(theirs, "ErrNoReadyPod"), ours)
+	require.ElementsMatch(t, append(theirs, "ErrNoReadyPod", "ErrContended"), ours)
 }
 
 // declared lists the package-level names in a file that begin with a prefix.
@@ -130,7 +133,7 @@ func TestClassesAreStableCodes(t *testing.T) {
 	require.Equal(t, []redismanager.Class{
 		"ok", "other", "canceled", "timeout", "invalid_argument", "closed", "unavailable", "wrong_topology", "pool_exhausted",
 		"read_only", "auth", "out_of_memory", "busy_script", "cross_slot", "script_compile", "script_runtime", "script_unknown",
-		"not_durable", "outcome_unknown", "wrong_type", "malformed_data", "no_routing_key", "no_ready_pod",
+		"not_durable", "outcome_unknown", "wrong_type", "malformed_data", "no_routing_key", "no_ready_pod", "contended",
 	}, codes, "dashboards and alarms are built on these words")
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -83,13 +84,12 @@ func TestMalformedLinkIsRepaired(t *testing.T) {
 			s.requireLink(t, "alice", "chat", unlinked)
 
 			require.NoError(t, s.raw().Set(s.ctx, s.keys.Link(s.ns, "alice", "chat"), value, 0).Err())
-			previous, err := s.SetLinkedPod(s.ctx, s.ns, "alice", "chat", 3, forever)
-			require.Equal(t, statelink.NoPod, previous, "%.20q", value)
-			if value != "-1" {
-				requireMalformed(t, err, `uid "alice"`, "%.20q", value)
-			}
-			s.requireSet(t, 3, forever, 3)
-			s.requireRemove(t, forever, true)
+			s.requireSet(t, 3, forever, statelink.NoPod)
+			s.requireLink(t, "alice", "chat", persistentTo(3))
+
+			require.NoError(t, s.raw().Set(s.ctx, s.keys.Link(s.ns, "alice", "chat"), value, time.Minute).Err())
+			s.requireTry(t, 4, forever, true, 4) // a temporary link gives way, whatever it holds
+			s.requireLink(t, "alice", "chat", persistentTo(4))
 		}
 	})
 }

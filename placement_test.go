@@ -1,9 +1,11 @@
 package statelink_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -82,11 +84,43 @@ var placementBehaviours = []behaviour{
 		s.link(t, "carol", "chat", 0, forever)
 		s.requirePlaced(t, "carol", forever, 0)
 	}},
+	{"a pod whose state cannot be read keeps its users", func(t *testing.T, s *stage) {
+		s.plantState(t, "0", "busy")
+		s.report(t, 1, 50, ready)
+		s.link(t, "alice", "chat", 0, forever)
+		pod, err := s.ComputeLinkedPodIfAbsent(s.ctx, s.ns, "alice", "chat", forever)
+		require.Equal(t, statelink.NoPod, pod)
+		requireMalformed(t, err, `uid "alice"`, "pod 0 may be alive")
+		s.requireLink(t, "alice", "chat", persistentTo(0))
+		s.requirePlaced(t, "bob", forever, 1)
+	}},
 	{"pods of another service do not count", func(t *testing.T, s *stage) {
 		require.NoError(t, s.ReportPodState(s.ctx, s.ns, "game", 0, 0, ready))
 		require.NoError(t, s.ReportPodState(s.ctx, s.ns+"-b", "chat", 0, 0, ready))
 		s.requireNotPlaced(t, "alice")
 	}},
+}
+
+// TestPodAge: a pod is dead when its heartbeat is older than the option says,
+// and alive before.
+func TestPodAge(t *testing.T) {
+	t.Parallel()
+	onEveryBackend(t, func(t *testing.T, s *stage) {
+		exec, err := statelink.NewExecutor(s.Manager(), statelink.WithPodMaxAge(time.Hour))
+		require.NoError(t, err)
+		s.Executor = exec
+		for pod, age := range []time.Duration{time.Hour + time.Second, time.Hour - time.Minute, 0, -time.Minute} {
+			beat := time.Now().Add(-age).UnixMilli()
+			s.plantState(t, strconv.Itoa(pod), fmt.Sprintf("%d-%d-1", pod, beat))
+			s.link(t, fmt.Sprint("user-", pod), "chat", pod, forever)
+		}
+		s.requirePlaced(t, "new", forever, 1)
+		s.requirePlaced(t, "user-0", forever, 1)
+		for _, pod := range []int{1, 2, 3} {
+			s.requirePlaced(t, fmt.Sprint("user-", pod), forever, pod)
+		}
+		require.Len(t, s.requireReady(t, time.Hour, 0), 3)
+	})
 }
 
 // TestPodDiesByTheClock lets real time pass: a pod that stops reporting loses
@@ -105,7 +139,7 @@ func TestPodDiesByTheClock(t *testing.T) {
 			eventually(t, func() bool {
 				s.report(t, 1, 50, ready)
 				pod, err := s.ComputeLinkedPodIfAbsent(s.ctx, s.ns, "alice", "chat", forever)
-				if !errors.Is(err, statelink.ErrNoReadyPod) { // the machine may halt for longer than maxAge
+				if !statelink.Retryable(err) && !errors.Is(err, statelink.ErrOutcomeUnknown) { // the machine may halt for longer than maxAge
 					require.NoError(t, err)
 				}
 				return pod == 1
@@ -114,6 +148,40 @@ func TestPodDiesByTheClock(t *testing.T) {
 			s.requireLink(t, "alice", "chat", persistentTo(1))
 		})
 	}
+}
+
+// TestContendedPlacement: while others keep changing a link between dead pods,
+// a placement gives up and says so, without a pod.
+func TestContendedPlacement(t *testing.T) {
+	t.Parallel()
+	onEveryBackend(t, func(t *testing.T, s *stage) {
+		s.report(t, 1, 0, ready)
+		ctx, cancel := context.WithCancel(s.ctx)
+		var others sync.WaitGroup
+		defer others.Wait()
+		defer cancel()
+		for other := range 2 {
+			others.Go(func() {
+				for pod := 10 + other; ctx.Err() == nil; pod = 10 + (pod+1)%10 {
+					_ = s.raw().Set(ctx, s.keys.Link(s.ns, "alice", "chat"), pod, 0).Err()
+				}
+			})
+		}
+		var contended error
+		eventually(t, func() bool {
+			pod, err := s.ComputeLinkedPodIfAbsent(s.ctx, s.ns, "alice", "chat", forever)
+			if err == nil {
+				require.Equal(t, 1, pod)
+				return false
+			}
+			contended = err
+			require.Equal(t, statelink.NoPod, pod)
+			return true
+		}, "the link changes in between, again and again")
+		require.ErrorIs(t, contended, statelink.ErrContended)
+		require.ErrorContains(t, contended, `uid "alice"`)
+		require.True(t, statelink.Retryable(contended))
+	})
 }
 
 // report is a pod's report to service chat.

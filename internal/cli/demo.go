@@ -18,7 +18,7 @@ const (
 	maxDemoUsers = 100_000
 	// maxEmbeddedUsers: the server in the process goes through all its keys with
 	// every command, so its time grows with the square of the users.
-	maxEmbeddedUsers = 1000
+	maxEmbeddedUsers = 500
 	// demoMaxAge is when a pod of the demo counts as dead. It is many heartbeats,
 	// so that a machine with other work to do kills no pod by mistake.
 	demoMaxAge = 2 * time.Second
@@ -34,8 +34,9 @@ With --redis or --config it runs on a real one; the environment alone is not
 enough for that. There it uses a namespace of its own, removes what it wrote,
 also when interrupted, and touches nothing else.
 
-All random choices come from --seed. It takes a few seconds; with very many
-users, which need a real Redis, up to some minutes.`
+All random choices come from --seed. It takes a few seconds, with very many
+users (which need a real Redis) about a minute. Its limit is 20 s and 2 ms for
+each user, unless --timeout gives another.`
 
 type demoFlags struct {
 	pods, users int

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // takeNamespace makes sure that nobody else plays in the namespace, which
@@ -49,30 +50,47 @@ func (d *demo) cleanUp(ctx context.Context, report *demoReport) {
 	}
 }
 
+// removeBatch is how many users' keys are deleted in one pipeline.
+const removeBatch = 500
+
 // removeAll deletes every key that the demo can have written, and gives how
 // many there were. Others of the namespace are not touched.
 func (d *demo) removeAll(ctx context.Context) (int, error) {
-	var removed atomic.Int64
-	remove := func(ctx context.Context, keys ...any) error {
-		n, err := d.s.manager.Write(ctx, append([]any{"del"}, keys...)...)
-		if count, ok := n.(int64); ok {
-			removed.Add(count)
+	removed, err := d.remove(ctx, [][]string{{d.s.keys.State(d.namespace, mainService)}})
+	for start := 0; start < len(d.users) && err == nil; start += removeBatch {
+		var sets [][]string
+		for user := start; user < min(start+removeBatch, len(d.users)); user++ {
+			sets = append(sets, d.userKeys(user))
 		}
-		return err
+		var n int
+		n, err = d.remove(ctx, sets)
+		removed += n
 	}
-	err := d.forUsers(ctx, len(d.users), func(ctx context.Context, user int) error {
-		return remove(ctx, d.userKeys(user)...)
+	return removed, err
+}
+
+// remove deletes sets of keys, each of one slot, in one pipeline. Deleting
+// twice does no harm, so the client may send it again.
+func (d *demo) remove(ctx context.Context, sets [][]string) (int, error) {
+	cmds, err := d.s.manager.Client().Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for _, keys := range sets {
+			pipe.Del(ctx, keys...)
+		}
+		return nil
 	})
-	if err == nil {
-		err = remove(ctx, d.s.keys.State(d.namespace, mainService))
+	removed := 0
+	for _, cmd := range cmds {
+		if del, ok := cmd.(*redis.IntCmd); ok {
+			removed += int(del.Val())
+		}
 	}
-	return int(removed.Load()), err
+	return removed, err
 }
 
 // userKeys are the keys of one user, which share a slot.
-func (d *demo) userKeys(user int) []any {
+func (d *demo) userKeys(user int) []string {
 	uid := d.users[user]
-	keys := []any{d.s.keys.Link(d.namespace, uid, mainService), d.s.keys.User(d.namespace, uid)}
+	keys := []string{d.s.keys.Link(d.namespace, uid, mainService), d.s.keys.User(d.namespace, uid)}
 	if user == d.listed {
 		for _, service := range append([]string{tempService}, moreServices...) {
 			keys = append(keys, d.s.keys.Link(d.namespace, uid, service))

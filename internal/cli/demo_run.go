@@ -41,7 +41,7 @@ func newDemo(s *session, f demoFlags) *demo {
 	random := rand.New(rand.NewPCG(uint64(f.seed), 0))
 	d := &demo{
 		s: s, flags: f, random: random, namespace: fmt.Sprintf("demo-%010x", random.Uint64()>>24),
-		callers: min(1+f.users/1000, 16), expired: -1, listed: -1,
+		callers: min(1+f.users/100, 16), expired: -1, listed: -1,
 	}
 	width := len(fmt.Sprint(f.users))
 	for i := range f.users {
@@ -99,8 +99,8 @@ func (d *demo) runSteps(ctx context.Context, report *demoReport, show *demoPrint
 	for i, step := range d.steps() {
 		r := &stepReport{Number: i + 1, Title: step.title, Checks: []stepCheck{}}
 		err := step.run(ctx, r)
-		if err != nil && ctx.Err() != nil {
-			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+			err = fmt.Errorf("%w: %w", cause, err)
 		}
 		r.finish(err)
 		report.Steps = append(report.Steps, r)

@@ -120,7 +120,7 @@ func TestDemoSizes(t *testing.T) {
 	for _, size := range []struct{ pods, users string }{{"2", "1"}, {"64", "5"}, {"20", "1500"}} {
 		t.Run(size.pods+" pods, "+size.users+" users", func(t *testing.T) {
 			t.Parallel()
-			r := shell{}.run(t.Context(), "demo", "--redis", url, "--pods", size.pods, "--users", size.users, "-o", "json")
+			r := shell{}.run(t.Context(), "demo", "--redis", url, "--pods", size.pods, "--users", size.users, "-o", "json", "--timeout", "2m")
 			require.Zero(t, r.code, r.out+r.errOut)
 			requireAllOK(t, readReport(t, r.out))
 		})

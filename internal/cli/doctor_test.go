@@ -133,7 +133,9 @@ func TestDoctorCannotConnect(t *testing.T) {
 
 func TestDoctorLatency(t *testing.T) {
 	t.Parallel()
-	proxy := redistest.NewProxy(t, redistest.SharedStandalone(t).Addr())
+	srv := redistest.SharedStandalone(t)
+	open(t, redismanager.RedisConfig{Addr: srv.Addr()}) // the scripts are there, whatever other tests do
+	proxy := redistest.NewProxy(t, srv.Addr())
 	proxy.SetDelay(15 * time.Millisecond)
 	sh := at("redis://" + proxy.Addr())
 	require.Equal(t, gradeOK, diagnose(t, sh, 1, "--timeout", "1m")["latency"].Status)
@@ -144,6 +146,8 @@ func TestDoctorLatency(t *testing.T) {
 func TestDoctorTopologies(t *testing.T) {
 	t.Parallel()
 	cluster, sentinel := redistest.SharedCluster(t), redistest.SharedSentinel(t)
+	open(t, redismanager.RedisConfig{Mode: redismanager.ModeCluster, Addrs: cluster.Addrs()})
+	open(t, redismanager.RedisConfig{Mode: redismanager.ModeSentinel, Addrs: sentinel.Addrs(), MasterName: sentinel.MasterName})
 	found := diagnose(t, at(clusterURL(cluster)), 1)
 	require.Equal(t, "cluster, 3 masters, 3 replicas connected", found["topology"].Detail)
 	require.Equal(t, gradeOK, found["replicas"].Status)
