@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
@@ -125,8 +126,8 @@ type stage struct {
 	ctx     context.Context
 	ns      string
 	keys    statelink.Keys
-	pattern string // finds every key with the namespace anywhere in its name
-	many    int    // how many keys a test may store without making the server slow
+	pattern string        // finds every key with the namespace anywhere in its name
+	early   time.Duration // by how much a key may expire too early
 }
 
 // newStage gives a namespace that is empty, and emptied at the end.
@@ -135,7 +136,7 @@ func newStage(tb testing.TB, exec *statelink.Executor) *stage {
 	ns := redistest.NewPrefix(tb)
 	s := &stage{
 		Executor: exec, ctx: tb.Context(), ns: ns, keys: statelink.NewKeys(statelink.DefaultKeyPrefix),
-		pattern: "*" + ns + "*", many: 4000,
+		pattern: "*" + ns + "*",
 	}
 	tb.Cleanup(func() { unlink(tb, exec, s.pattern) })
 	return s
@@ -152,7 +153,7 @@ func onEveryBackend(t *testing.T, test func(t *testing.T, s *stage)) {
 			t.Parallel()
 			s := newStage(t, b.executor(t))
 			if b.name == "embedded" {
-				s.many = 200 // every command there walks all keys, to see which have expired
+				s.early = embedded.Tick
 			}
 			test(t, s)
 		})

@@ -170,6 +170,6 @@ func (s *stage) requireGone(t *testing.T, begin time.Time) {
 		require.NoError(t, err)
 		return pod == statelink.NoPod
 	}, "the link expires")
-	require.GreaterOrEqual(t, time.Since(begin), 998*time.Millisecond)
+	require.GreaterOrEqual(t, time.Since(begin), 998*time.Millisecond-s.early)
 	s.requireLink(t, "alice", "chat", unlinked)
 }

@@ -117,7 +117,7 @@ func (s *ScriptExecutor) ExecuteGetServicePod(ctx context.Context, stateKey stri
 	for i := 0; i < len(words); i += 2 {
 		pod, load, err := podAndLoad(words[i], words[i+1])
 		if err != nil {
-			continue // a foreign writer's numbers, out of our range
+			return nil, err
 		}
 		out = append(out, PodLoad{Pod: pod, Load: load})
 	}

@@ -56,11 +56,9 @@ func WithPodMaxAge(d time.Duration) Option {
 // It registers the embedded scripts without I/O; each is loaded by its first
 // run, or by [redismanager.Manager.PreloadScripts].
 func NewExecutor(m *redismanager.Manager, opts ...Option) (*Executor, error) {
-	s := settings{keys: NewKeys(DefaultKeyPrefix), podMaxAge: DefaultPodMaxAge}
-	for _, opt := range opts {
-		if err := opt(&s); err != nil {
-			return nil, err
-		}
+	s, err := newSettings(opts)
+	if err != nil {
+		return nil, err
 	}
 	scripts, err := NewScriptExecutor(m)
 	if err != nil {
@@ -69,10 +67,24 @@ func NewExecutor(m *redismanager.Manager, opts ...Option) (*Executor, error) {
 	return &Executor{settings: s, scripts: scripts, manager: m}, nil
 }
 
+func newSettings(opts []Option) (settings, error) {
+	s := settings{keys: NewKeys(DefaultKeyPrefix), podMaxAge: DefaultPodMaxAge}
+	for _, opt := range opts {
+		if err := opt(&s); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
 // Open connects to Redis, loads the scripts on every master and makes an
 // executor that owns its manager: [Executor.Close] closes both. Errors are
-// those of [redismanager.New] and of the options.
+// those of [redismanager.New] and of the options. For a manager with options of
+// its own, such as a logger, use [redismanager.New] and [NewExecutor].
 func Open(ctx context.Context, cfg redismanager.RedisConfig, opts ...Option) (*Executor, error) {
+	if _, err := newSettings(opts); err != nil {
+		return nil, err
+	}
 	m, err := redismanager.New(ctx, cfg, redismanager.WithScripts(embeddedScripts()...))
 	if err != nil {
 		return nil, err

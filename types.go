@@ -70,7 +70,8 @@ var _ StatefulExecutor = (*Executor)(nil)
 type Routing int
 
 const (
-	// RoutingUnavailable means that the pod serves nobody.
+	// RoutingUnavailable means that the pod takes no new users and, for now, serves
+	// none; while it reports, those that are linked to it stay.
 	RoutingUnavailable Routing = 0
 	// RoutingReady means that the pod serves its users and takes new ones.
 	RoutingReady Routing = 1

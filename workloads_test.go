@@ -34,7 +34,7 @@ var workloadBehaviours = []behaviour{
 		for i := range 3000 {
 			service := fmt.Sprintf("svc-%04d", i)
 			services = append(services, service)
-			if i%3 > 0 && len(want) < s.many {
+			if i%3 > 0 {
 				want[service] = fmt.Sprintf("word %d", i)
 				require.NoError(t, s.SetWorkloadState(s.ctx, s.ns, service, want[service]))
 			}

@@ -12,9 +12,14 @@ package embedded
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 )
+
+// Tick is how often the server's clock moves. A key may expire early by as
+// much, since a step that began before the key was set counts in full.
+const Tick = 10 * time.Millisecond
 
 // Server is a running in-process server. Its methods may be called from several
 // goroutines.
@@ -22,6 +27,8 @@ type Server struct {
 	mini *miniredis.Miniredis
 	addr string
 	stop sync.Once
+	end  chan struct{}
+	done sync.WaitGroup
 }
 
 // Option changes how the server is started.
@@ -35,7 +42,7 @@ func WithPassword(password string) Option {
 }
 
 // Start starts a server on a free port of 127.0.0.1. Keys expire by the real
-// clock, as on Redis. Call Close when done with it.
+// clock, to within one [Tick]. Call Close when done with it.
 func Start(opts ...Option) (*Server, error) {
 	var o options
 	for _, opt := range opts {
@@ -46,8 +53,25 @@ func Start(opts ...Option) (*Server, error) {
 	if err := mini.StartAddr("127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("embedded redis: %w", err)
 	}
-	mini.ClockTTL(true)
-	return &Server{mini: mini, addr: mini.Addr()}, nil
+	s := &Server{mini: mini, addr: mini.Addr(), end: make(chan struct{})}
+	s.done.Go(s.runClock)
+	return s, nil
+}
+
+// runClock lets the time to live of keys pass. The server can do so by itself,
+// but then it goes through all its keys with every command.
+func (s *Server) runClock() {
+	ticker := time.NewTicker(Tick)
+	defer ticker.Stop()
+	for last := time.Now(); ; {
+		select {
+		case <-s.end:
+			return
+		case now := <-ticker.C:
+			s.mini.FastForward(now.Sub(last))
+			last = now
+		}
+	}
 }
 
 // Addr is the address of the server, host:port, also after Close.
@@ -56,6 +80,10 @@ func (s *Server) Addr() string { return s.addr }
 // Close stops the server, cuts its connections and drops its data. Only the
 // first call does something. The error is always nil; it is there for io.Closer.
 func (s *Server) Close() error {
-	s.stop.Do(s.mini.Close)
+	s.stop.Do(func() {
+		close(s.end)
+		s.done.Wait()
+		s.mini.Close()
+	})
 	return nil
 }

@@ -18,15 +18,15 @@ const stateReloadInterval = 5 * time.Second
 // no I/O.
 func newClients(cfg RedisConfig, tlsConfig *tls.Config) clients {
 	c := clients{nodes: newNodeRegistry()}
-	dial := dialer(cfg, tlsConfig)
+	opts := universalOptions(cfg, tlsConfig)
 	switch cfg.Mode {
 	case ModeCluster:
-		c.cluster = redis.NewClusterClient(clusterOptions(cfg, dial, c.nodes))
+		c.cluster = redis.NewClusterClient(clusterOptions(opts, c.nodes))
 	case ModeSentinel:
-		c.single = redis.NewFailoverClient(failoverOptions(cfg, dial))
+		c.single = redis.NewFailoverClient(opts.Failover())
 		c.nodes.add(cfg.MasterName, c.single)
 	default:
-		c.single = redis.NewClient(clientOptions(cfg, cfg.Addr, dial))
+		c.single = redis.NewClient(opts.Simple())
 		c.nodes.add(cfg.Addr, c.single)
 	}
 	return c
@@ -58,12 +58,15 @@ func maintenance() *maintnotifications.Config {
 	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 }
 
-// clientOptions are those of one server. DialerRetries is 1 because the
-// manager tries again itself, inside the caller's deadline.
-func clientOptions(cfg RedisConfig, addr string, dial dialFunc) *redis.Options {
-	return &redis.Options{
-		Addr: addr, Dialer: dial, ClientName: cfg.ClientName,
+// universalOptions are those that the topologies share; go-redis turns them
+// into the options of each. DialerRetries is 1 because the manager tries again
+// itself, inside the caller's deadline.
+func universalOptions(cfg RedisConfig, tlsConfig *tls.Config) *redis.UniversalOptions {
+	return &redis.UniversalOptions{
+		Addrs: cfg.seeds(), MasterName: cfg.MasterName,
+		Dialer: dialer(cfg, tlsConfig), ClientName: cfg.ClientName,
 		Username: cfg.Username, Password: cfg.Password, DB: cfg.DB,
+		SentinelUsername: cfg.SentinelUsername, SentinelPassword: cfg.SentinelPassword,
 		MaxRetries: off(cfg.MaxRetries), MinRetryBackoff: cfg.MinRetryBackoff, MaxRetryBackoff: cfg.MaxRetryBackoff,
 		DialTimeout: cfg.DialTimeout, DialerRetries: 1,
 		ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, ContextTimeoutEnabled: true,
@@ -74,40 +77,17 @@ func clientOptions(cfg RedisConfig, addr string, dial dialFunc) *redis.Options {
 	}
 }
 
-func failoverOptions(cfg RedisConfig, dial dialFunc) *redis.FailoverOptions {
-	return &redis.FailoverOptions{
-		MasterName: cfg.MasterName, SentinelAddrs: cfg.Addrs,
-		SentinelUsername: cfg.SentinelUsername, SentinelPassword: cfg.SentinelPassword,
-		Dialer: dial, ClientName: cfg.ClientName,
-		Username: cfg.Username, Password: cfg.Password, DB: cfg.DB,
-		MaxRetries: off(cfg.MaxRetries), MinRetryBackoff: cfg.MinRetryBackoff, MaxRetryBackoff: cfg.MaxRetryBackoff,
-		DialTimeout: cfg.DialTimeout, DialerRetries: 1,
-		ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, ContextTimeoutEnabled: true,
-		PoolSize: cfg.PoolSize, PoolTimeout: cfg.PoolTimeout, PipelinePoolSize: cfg.PipelinePoolSize,
-		MinIdleConns: max(cfg.MinIdleConns, 0), MaxIdleConns: cfg.MaxIdleConns,
-		ConnMaxIdleTime: cfg.ConnMaxIdleTime, ConnMaxLifetime: cfg.ConnMaxLifetime,
-		DisableIdentity: true,
+// clusterOptions adds what only a Cluster has. Its redirects are its retries,
+// so the clients of single nodes have none of their own.
+func clusterOptions(shared *redis.UniversalOptions, nodes *nodeRegistry) *redis.ClusterOptions {
+	opts := shared.Cluster()
+	opts.MaxRedirects, opts.MaxRetries = max(shared.MaxRetries, 3), -1
+	opts.DisableRoutingPolicies = true
+	opts.ClusterStateReloadInterval = stateReloadInterval
+	opts.NewClient = func(o *redis.Options) *redis.Client {
+		c := redis.NewClient(o)
+		nodes.add(o.Addr, c)
+		return c
 	}
-}
-
-func clusterOptions(cfg RedisConfig, dial dialFunc, nodes *nodeRegistry) *redis.ClusterOptions {
-	return &redis.ClusterOptions{
-		Addrs: cfg.Addrs,
-		NewClient: func(o *redis.Options) *redis.Client {
-			c := redis.NewClient(o)
-			nodes.add(o.Addr, c)
-			return c
-		},
-		Dialer: dial, ClientName: cfg.ClientName,
-		Username: cfg.Username, Password: cfg.Password,
-		MaxRedirects: max(cfg.MaxRetries, 3), MaxRetries: off(cfg.MaxRetries),
-		MinRetryBackoff: cfg.MinRetryBackoff, MaxRetryBackoff: cfg.MaxRetryBackoff,
-		DialTimeout: cfg.DialTimeout, DialerRetries: 1,
-		ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, ContextTimeoutEnabled: true,
-		PoolSize: cfg.PoolSize, PoolTimeout: cfg.PoolTimeout, PipelinePoolSize: cfg.PipelinePoolSize,
-		MinIdleConns: max(cfg.MinIdleConns, 0), MaxIdleConns: cfg.MaxIdleConns,
-		ConnMaxIdleTime: cfg.ConnMaxIdleTime, ConnMaxLifetime: cfg.ConnMaxLifetime,
-		DisableIdentity: true, DisableRoutingPolicies: true, MaintNotificationsConfig: maintenance(),
-		ClusterStateReloadInterval: stateReloadInterval,
-	}
+	return opts
 }

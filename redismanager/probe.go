@@ -63,10 +63,8 @@ func greet(ctx context.Context, cfg RedisConfig, addr string, tlsConfig *tls.Con
 	if cfg.Mode == ModeSentinel {
 		cfg.Username, cfg.Password, cfg.DB = cfg.SentinelUsername, cfg.SentinelPassword, 0
 	}
-	if cfg.Mode == ModeCluster {
-		cfg.DB = 0
-	}
-	opts := clientOptions(cfg, addr, dialer(cfg, tlsConfig))
+	opts := universalOptions(cfg, tlsConfig).Simple()
+	opts.Addr = addr
 	opts.PoolSize, opts.MinIdleConns, opts.MaxIdleConns, opts.MaxRetries = 1, 0, 0, -1
 	c := redis.NewClient(opts)
 	defer func() { _ = c.Close() }()

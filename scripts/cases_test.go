@@ -414,8 +414,11 @@ var stateCases = []behaviour{
 		}},
 		reply: list("0", "1"),
 	}, {
-		script: scripts.GetServicePod, name: "loads and pods come back as stored", args: list("0", "0"),
-		given: data{states: hash{"007": "0010-1-1", "1": "9007199254740993-1-1"}},
-		reply: list("007", "0010", "1", "9007199254740993"),
+		script: scripts.GetServicePod, name: "another spelling, or a number too high, takes no place", args: list("0", "1"),
+		given: data{states: hash{
+			"007": "0-1-1", "1": "00-1-1", "2": "9007199254740993-1-1", "3": "99999999999999999999-1-1", "2147483648": "0-1-1",
+			"99999999999999999999": "0-1-1", "4": "9007199254740991-1-1",
+		}},
+		reply: list("4", "9007199254740991"),
 	},
 }

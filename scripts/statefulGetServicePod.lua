@@ -6,7 +6,8 @@
 -- ARGV[2] limit    number of pods at most; 0 = all
 --
 -- Returns {pod, load, pod, load, ...}; among equal loads the lower pod index comes first.
--- A field that does not parse is skipped: the hash is also written by others.
+-- A field that does not parse, a pod above 2^31-1 or a load above 2^53-1 is skipped: the hash is also
+-- written by others.
 
 local state = KEYS[1]
 local max_age, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -18,13 +19,23 @@ if max_age > 0 then
   oldest = time[1] * 1000 + math.floor(time[2] / 1000) - max_age
 end
 
+-- The number that a word of digits stands for; nil if it is too high or has leading zeros.
+local function number(digits, highest)
+  local n = tonumber(digits)
+  if n and n <= highest and string.format('%.0f', n) == digits then
+    return n
+  end
+end
+
 local fields = redis.call('HGETALL', state)
 local ready = {}
 for i = 1, #fields, 2 do
   local pod = string.match(fields[i], '^%d+$')
   local load, beat, routing = string.match(fields[i + 1], '^(%d+)%-(%d+)%-(%d+)$')
-  if pod and routing == '1' and tonumber(beat) >= oldest then
-    ready[#ready + 1] = {pod = pod, load = load, index = tonumber(pod), weight = tonumber(load)}
+  local index = pod and number(pod, 2147483647)
+  local weight = load and number(load, 9007199254740991)
+  if index and weight and routing == '1' and tonumber(beat) >= oldest then
+    ready[#ready + 1] = {pod = pod, load = load, index = index, weight = weight}
   end
 end
 
