@@ -18,7 +18,7 @@ func check(err error) {
 
 func Example() {
 	ctx := context.Background()
-	srv, err := embedded.Start() // Redis in this process; in production use your own address below
+	srv, err := embedded.Start() // a Redis in this process; in production give the address of yours
 	check(err)
 	defer srv.Close()
 	links, err := statelink.Open(ctx, redismanager.RedisConfig{Addr: srv.Addr()})
