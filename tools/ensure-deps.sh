@@ -34,7 +34,7 @@ install() {
 	apt-get install -q -y --no-install-recommends $missing
 }
 
-command -v go >/dev/null 2>&1 || fail "install Go 1.26 or newer: https://go.dev/dl/"
+command -v go >/dev/null 2>&1 || fail "install Go 1.26 or newer"
 need cc "gcc libc6-dev"
 need redis-server redis-server
 need redis-cli redis-tools
