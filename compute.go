@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // computeTries is how often a placement is thought over again when another
@@ -68,9 +69,22 @@ func (p *placement) run(ctx context.Context) (int, error) {
 // It is one decision on one view of the pods. It must not be carried out when
 // that view has become older than a heartbeat may be: a pod may be back by then.
 func (p *placement) judge(ctx context.Context, linked int) (pod int, settled bool, err error) {
-	e := p.executor
-	ctx, cancel := context.WithTimeout(ctx, e.podMaxAge)
+	maxAge := p.executor.podMaxAge
+	limit := time.Now().Add(maxAge)
+	if own, ok := ctx.Deadline(); ok && own.Before(limit) {
+		return p.decide(ctx, linked)
+	}
+	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
+	pod, settled, err = p.decide(ctx, linked)
+	if err != nil && !time.Now().Before(limit) {
+		err = fmt.Errorf("the decision took longer than the pod max age of %v: %w", maxAge, err)
+	}
+	return pod, settled, err
+}
+
+func (p *placement) decide(ctx context.Context, linked int) (pod int, settled bool, err error) {
+	e := p.executor
 	table, err := e.stateTable(ctx, p.namespace, p.service)
 	if err != nil {
 		return NoPod, false, err

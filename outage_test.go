@@ -46,3 +46,18 @@ func TestOutageOlderThanThePodMaxAge(t *testing.T) {
 	require.False(t, ok, "pod 1 learns that it lost u1")
 	require.Equal(t, 0, owner)
 }
+
+// TestDecisionThatTookTooLong: a placement is not carried out on a view of the
+// pods that is older than a heartbeat may be, and says why.
+func TestDecisionThatTookTooLong(t *testing.T) {
+	proxy := redistest.NewProxy(t, redistest.SharedStandalone(t).Addr())
+	ctx, ns := t.Context(), redistest.NewPrefix(t)
+	e, err := statelink.Open(ctx, redismanager.RedisConfig{Addr: proxy.Addr()}, statelink.WithPodMaxAge(200*time.Millisecond))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	require.NoError(t, e.ReportPodState(ctx, ns, "game", 0, 0, statelink.RoutingReady))
+	proxy.SetDelay(300 * time.Millisecond)
+	_, err = e.ComputeLinkedPodIfAbsent(ctx, ns, "alice", "game", statelink.PersistForever)
+	require.ErrorIs(t, err, statelink.ErrTimeout)
+	require.ErrorContains(t, err, "the decision took longer than the pod max age of 200ms")
+}

@@ -53,10 +53,12 @@ func explainConnection(a attempt) error {
 func connectionClass(a attempt) error {
 	err := a.err
 	switch {
-	case errors.Is(err, redis.ErrClosed):
-		return ErrClosed
+	case a.ended && errors.Is(err, context.DeadlineExceeded):
+		return ErrTimeout
 	case errors.Is(err, context.Canceled):
 		return errCanceled
+	case errors.Is(err, redis.ErrClosed):
+		return ErrClosed
 	case errors.Is(err, redis.ErrPoolTimeout):
 		return ErrPoolExhausted
 	case isDialError(err), errors.Is(err, context.DeadlineExceeded) && !a.ended:
@@ -76,16 +78,19 @@ func isPoolWait(a attempt) bool {
 	if errors.Is(a.err, redis.ErrPoolTimeout) {
 		return true
 	}
-	stats := a.client.PoolStats()
 	return a.ended && errors.Is(a.err, context.DeadlineExceeded) && !isDialError(a.err) &&
-		int(stats.TotalConns-stats.IdleConns) >= a.client.Options().PoolSize
+		inUse(a.client.PoolStats()) >= a.client.Options().PoolSize
 }
+
+// inUse is the number of connections that are taken. While idle ones are being
+// opened go-redis counts them as idle before it counts them at all.
+func inUse(s *redis.PoolStats) int { return max(int(s.TotalConns)-int(s.IdleConns), 0) }
 
 func newPoolExhausted(a attempt) *PoolExhaustedError {
 	stats := a.client.PoolStats()
 	return &PoolExhaustedError{
 		Node: a.node, Size: a.client.Options().PoolSize,
-		InUse:   int(stats.TotalConns) - int(stats.IdleConns),
+		InUse:   inUse(stats),
 		Waiters: int(stats.PendingRequests), Waited: a.waited, Cause: a.err,
 	}
 }

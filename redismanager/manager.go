@@ -85,7 +85,10 @@ func WithScripts(scripts ...Script) Option {
 // New connects to the deployment that cfg describes, checks its topology and
 // loads the registered scripts on every master. It returns [ErrInvalidArgument]
 // for a setting, [ErrWrongTopology] when the mode does not fit the servers,
-// [ErrAuth], [ErrUnavailable] or [ErrTimeout] when they cannot be used.
+// [ErrAuth], [ErrUnavailable], [ErrTimeout] or [ErrBusyScript] when they cannot
+// be used, [ErrScriptCompile] for a script. Part of a Cluster that is down, and
+// a server that refuses writes for now, are logged and do not stop a start:
+// [Manager.HealthCheck] tells of them.
 func New(ctx context.Context, cfg RedisConfig, opts ...Option) (*Manager, error) {
 	m := &Manager{log: slog.Default(), scripts: newScriptCache(), updating: make(chan struct{}, 1)}
 	for _, opt := range opts {
@@ -132,27 +135,46 @@ func (m *Manager) connect(ctx context.Context, cfg RedisConfig) (*generation, er
 	return g, nil
 }
 
-// prepare makes sure that every master answers, and loads the scripts there.
+// prepare makes sure that the deployment serves, and loads the scripts. A shard
+// that is down, or a server that refuses writes for now, does not stop a start:
+// the rest is served, reads are, and scripts are loaded by their first run. A
+// program that may not load scripts leaves that to somebody else.
 func (m *Manager) prepare(ctx context.Context, g *generation) error {
-	if err := g.healthCheck(ctx); err != nil {
-		return err
+	serving, err := g.serving(ctx)
+	if err == nil {
+		err = g.preload(ctx, m.scripts.all())
 	}
-	err := g.preload(ctx, m.scripts.all())
-	if err != nil && onlyAuth(err) {
-		m.log.Warn("the user may not load scripts; someone else must load them on every master", "error", err)
+	if err != nil && serving > 0 && ctx.Err() == nil && isTolerable(err) {
+		m.log.Warn("redis is not wholly ready", "error", err)
 		return nil
 	}
 	return err
 }
 
-// onlyAuth reports whether every one of several nodes' errors is a refusal for
-// lack of a permission.
-func onlyAuth(err error) bool {
+// serving counts the masters that answer a script, if only to say that they
+// refuse to write for now. The error names the others.
+func (g *generation) serving(ctx context.Context) (masters int64, err error) {
+	var n atomic.Int64
+	err = g.eachMaster(ctx, func(ctx context.Context, _ string, c *redis.Client) error {
+		err := g.runsScripts(ctx, c)
+		if text, replied := replyInChain(err); err == nil || replied && notWritable.MatchString(text) {
+			n.Add(1)
+		}
+		return err
+	})
+	return n.Load(), err
+}
+
+// isTolerable reports whether every one of several nodes' failures may go away
+// by itself or is a missing permission.
+func isTolerable(err error) bool {
 	var several nodeErrors
-	if errors.As(err, &several) {
-		return !slices.ContainsFunc(several, func(err error) bool { return !errors.Is(err, ErrAuth) })
+	if !errors.As(err, &several) {
+		several = nodeErrors{err}
 	}
-	return errors.Is(err, ErrAuth)
+	return !slices.ContainsFunc(several, func(err error) bool {
+		return !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrTimeout) && !errors.Is(err, ErrAuth)
+	})
 }
 
 // acquire takes the current generation for one call.

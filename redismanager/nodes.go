@@ -96,6 +96,9 @@ func (g *generation) preload(ctx context.Context, entries []*scriptEntry) error 
 func (g *generation) loadOn(ctx context.Context, c *redis.Client, addr string, e *scriptEntry) error {
 	b := e.forServer(g.plain)
 	a := sendTo(ctx, c, []any{"script", "load", b.source})
+	if a.err != nil && !isServerError(a.err) {
+		return explain(a, true) // loading twice does no harm
+	}
 	if a.err != nil {
 		run := scriptRun{entry: e}
 		return run.explain(a, g)

@@ -65,7 +65,7 @@ func (m *Manager) PoolStats() PoolStats {
 func (n *PoolNumbers) add(s *redis.PoolStats, size int) {
 	n.sum(PoolNumbers{
 		Size: size, Total: int(s.TotalConns), Idle: int(s.IdleConns),
-		InUse: max(int(s.TotalConns)-int(s.IdleConns), 0), Waiting: int(s.PendingRequests),
+		InUse: inUse(s), Waiting: int(s.PendingRequests),
 		Hits: uint64(s.Hits), Misses: uint64(s.Misses),
 		Waits: uint64(s.WaitCount), WaitTime: time.Duration(s.WaitDurationNs),
 		Timeouts: uint64(s.Timeouts), Stale: uint64(s.StaleConns), Unusable: uint64(s.Unusable),

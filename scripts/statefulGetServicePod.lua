@@ -6,8 +6,8 @@
 -- ARGV[2] limit    number of pods at most; 0 = all
 --
 -- Returns {pod, load, pod, load, ...}; among equal loads the lower pod index comes first.
--- A field that does not parse, a pod above 2^31-1 or a load above 2^53-1 is skipped: the hash is also
--- written by others.
+-- A field that does not parse, a pod above 2^31-1 or another number above 2^53-1 is skipped: the hash is
+-- also written by others.
 
 local state = KEYS[1]
 local max_age, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -34,7 +34,8 @@ for i = 1, #fields, 2 do
   local load, beat, routing = string.match(fields[i + 1], '^(%d+)%-(%d+)%-(%d+)$')
   local index = pod and number(pod, 2147483647)
   local weight = load and number(load, 9007199254740991)
-  if index and weight and routing == '1' and tonumber(beat) >= oldest then
+  local since = beat and number(beat, 9007199254740991)
+  if index and weight and since and routing == '1' and since >= oldest then
     ready[#ready + 1] = {pod = pod, load = load, index = index, weight = weight}
   end
 end
