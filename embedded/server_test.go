@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"net"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -83,4 +84,23 @@ func TestServersAreSeparate(t *testing.T) {
 	a, b := connect(t, start(t), ""), connect(t, start(t), "")
 	require.NoError(t, a.Set(ctx, "k", "v", 0).Err())
 	require.ErrorIs(t, b.Get(ctx, "k").Err(), redis.Nil)
+}
+
+// With many keys the clock moves in steps: the commands stay fast, and keys
+// expire all the same.
+func TestManyKeys(t *testing.T) {
+	ctx := context.Background()
+	client := connect(t, start(t), "")
+	pipe := client.Pipeline()
+	for i := range 3 * exactKeys {
+		pipe.Set(ctx, "k"+strconv.Itoa(i), "v", time.Hour)
+	}
+	_, err := pipe.Exec(ctx)
+	require.NoError(t, err)
+	begin := time.Now()
+	require.NoError(t, client.Set(ctx, "gone", "1", time.Second).Err())
+	require.Eventually(t, func() bool { return client.Exists(ctx, "gone").Val() == 0 },
+		10*time.Second, 10*time.Millisecond)
+	require.GreaterOrEqual(t, time.Since(begin), time.Second/2)
+	require.EqualValues(t, 3*exactKeys, client.DBSize(ctx).Val())
 }

@@ -18,7 +18,7 @@ const (
 	maxDemoUsers = 100_000
 	// maxEmbeddedUsers keeps the demo on the server in the process, which is many
 	// times slower than Redis, well within its 20 s.
-	maxEmbeddedUsers = 2000
+	maxEmbeddedUsers = 500
 	// demoMaxAge is when a pod of the demo counts as dead. It is many heartbeats,
 	// so that a machine with other work to do kills no pod by mistake.
 	demoMaxAge = 2 * time.Second
@@ -30,9 +30,10 @@ number is read back from Redis. A step that is not as expected is marked WRONG,
 and the exit code is 1.
 
 It runs on a Redis inside this program, so that nothing needs to be installed.
-With --redis or --config it runs on a real one; the environment alone is not
-enough for that. There it uses a namespace of its own, removes what it wrote,
-also when interrupted, and touches nothing else.
+With --redis, else --config, it runs on a real one, with credentials and other
+settings from the environment, which alone is not enough for that. There it uses
+a namespace of its own, removes what it wrote, also when interrupted, and
+touches nothing else.
 
 All random choices come from --seed. It takes a few seconds, with very many
 users (which need a real Redis) about a minute. Its limit is 20 s and 2 ms for

@@ -15,7 +15,12 @@ func (d *demo) survivePodDeath(ctx context.Context, r *stepReport) error {
 	if err != nil {
 		return err
 	}
-	victim := d.pods[before[d.random.IntN(len(before))]]
+	user := d.random.IntN(len(before))
+	if !d.has(before[user]) {
+		r.equal("pod of "+d.users[user], podName(d.placed[user]), podName(before[user]))
+		return nil
+	}
+	victim := d.pods[before[user]]
 	victim.die()
 	if err := d.awaitDeath(ctx, r, victim.index); err != nil {
 		return err

@@ -11,11 +11,14 @@ import (
 // namespace, so any other answer is wrong.
 func (d *demo) place(ctx context.Context, user int) (int, error) {
 	pod, err := d.s.exec.ComputeLinkedPodIfAbsent(ctx, d.namespace, d.users[user], mainService, statelink.PersistForever)
-	if err == nil && pod >= len(d.pods) {
+	if err == nil && !d.has(pod) {
 		err = fmt.Errorf("%w: %s was placed on pod %d, which does not exist", errUnexpected, d.users[user], pod)
 	}
 	return pod, err
 }
+
+// has reports whether the demo has a pod of this number.
+func (d *demo) has(pod int) bool { return pod >= 0 && pod < len(d.pods) }
 
 // placeUsers is step 2. A pod reports its new load before the next user of the
 // same caller arrives, so the pods fill evenly.

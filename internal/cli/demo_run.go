@@ -143,17 +143,27 @@ func (d *demo) links(ctx context.Context) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	podOf := make(map[string]int, len(d.users))
-	for pod, users := range byPod {
-		for _, user := range users {
+	return podsOf(d.users, byPod), nil
+}
+
+// podsOf turns the answer to a batch around. A user who is missing in it has no
+// pod.
+func podsOf(users []string, byPod map[int][]string) []int {
+	podOf := make(map[string]int, len(users))
+	for pod, linked := range byPod {
+		for _, user := range linked {
 			podOf[user] = pod
 		}
 	}
-	links := make([]int, len(d.users))
-	for i, user := range d.users {
-		links[i] = podOf[user]
+	pods := make([]int, len(users))
+	for i, user := range users {
+		pod, found := podOf[user]
+		if !found {
+			pod = statelink.NoPod
+		}
+		pods[i] = pod
 	}
-	return links, nil
+	return pods
 }
 
 // linkOf reads the link of one user to the main service.

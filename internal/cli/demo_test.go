@@ -83,8 +83,8 @@ func TestDemoOnEveryBackend(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := shell{}.do(t, "demo", "--redis", b.url, "-o", "json", "--pods", "4", "--users", "30")
-			require.Zero(t, r.code)
 			require.Empty(t, r.errOut)
+			require.Zero(t, r.code)
 			report := readReport(t, r.out)
 			requireAllOK(t, report)
 			require.Equal(t, []int{4, 30}, []int{report.Pods, report.Users})

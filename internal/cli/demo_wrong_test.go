@@ -65,6 +65,9 @@ func TestDemoSeesAWrongStore(t *testing.T) {
 		{"links are temporary", 4, func(t *testing.T, d *demo) {
 			d.tamperAll(t, func(key string) { client.Expire(ctx, key, time.Minute) })
 		}, false, "refused"},
+		{"links are lost before a pod dies", 5, func(t *testing.T, d *demo) {
+			d.tamperAll(t, func(key string) { client.Del(ctx, key) })
+		}, false, "pod of user-"},
 		{"links of dead pods come back", 5, func(t *testing.T, d *demo) { d.tamperAll(t, set(2)) }, true, "users on a live pod now"},
 		{"users of live pods move", 5, moveOnceAPodIsSilent(client), true, "users of the other pods that moved"},
 		{"every pod is dead", 5, silenceAll, false, "pods that are dead"},
@@ -102,6 +105,13 @@ func TestDemoSeesAWrongStore(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPodsOf: whom the answer leaves out has no pod.
+func TestPodsOf(t *testing.T) {
+	t.Parallel()
+	pods := podsOf([]string{"a", "b", "c"}, map[int][]string{0: {"c"}, 2: {"a"}})
+	require.Equal(t, []int{2, statelink.NoPod, 0}, pods)
 }
 
 // silenceAll leaves no pod alive.

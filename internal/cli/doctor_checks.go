@@ -16,15 +16,19 @@ func (f *facts) findings(slow time.Duration) []finding {
 	list := []finding{
 		fine("connection", "%s, as %s", strings.Join(seeds(f.cfg), ", "), f.user()),
 		f.topology(),
-		f.scriptsRun(),
 	}
-	if f.nodeErr != nil || len(f.nodes) == 0 {
+	if len(f.sentinels.addrs) > 0 {
+		list = append(list, f.sentinels.finding())
+	}
+	list = append(list, f.scriptsRun())
+	if len(f.nodes) == 0 {
 		return list
 	}
 	return append(list,
 		f.worst(version),
 		f.scriptsPresent(),
 		f.worst(func(n nodeFacts) finding { return latency(n, slow) }),
+		f.worst(memory),
 		f.worst(eviction),
 		f.worst(persistence),
 		f.worst(replicas),
@@ -46,7 +50,7 @@ func (f *facts) user() string {
 
 func (f *facts) topology() finding {
 	if f.nodeErr != nil {
-		return failure("topology", oneLine(f.nodeErr), "Look at the nodes named; in a Cluster, 'redis-cli --cluster check' tells more.")
+		return failure("topology", oneLine(f.nodeErr), "Start the nodes named, or look at their logs; in a Cluster, 'redis-cli --cluster check' tells more.")
 	}
 	detail := fmt.Sprintf("%s, %s", f.cfg.Mode, count(len(f.nodes), "master"))
 	online, known := 0, true
@@ -65,8 +69,8 @@ func (f *facts) scriptsRun() finding {
 	if f.healthErr == nil {
 		return fine(name, "on every master")
 	}
-	if isNotAllowed(f.healthErr) {
-		return failure(name, oneLine(f.healthErr), grantsRemedy)
+	if _, remedy := byCause(f.healthErr); remedy != "" {
+		return failure(name, oneLine(f.healthErr), remedy)
 	}
 	return failure(name, oneLine(f.healthErr), "Look at the nodes named and their logs.")
 }

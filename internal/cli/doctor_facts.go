@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,8 @@ type facts struct {
 	cfg     redismanager.RedisConfig
 	nodes   []nodeFacts // masters, by address
 	nodeErr error       // not every master could be asked
+
+	sentinels sentinelFacts
 
 	healthErr  error // of running a script on every master
 	scripts    verifyView
@@ -50,11 +53,15 @@ var wantedSettings = []string{"save", "min-replicas-to-write"}
 
 func examine(ctx context.Context, s *session) *facts {
 	f := &facts{cfg: *s.manager.GetConfig()}
+	f.sentinels = askSentinels(ctx, f.cfg)
 	f.healthErr = s.manager.HealthCheck(ctx)
 	f.scripts, f.scriptsErr = verifyScripts(ctx, s.manager)
 	exposed := f.exposed()
 	var mu sync.Mutex
 	f.nodeErr = s.manager.ForEachMaster(ctx, func(ctx context.Context, addr string, c *redis.Client) error {
+		if err := c.Ping(ctx).Err(); err != nil && !isReply(err) {
+			return fmt.Errorf("node %s: %w", addr, err)
+		}
 		n := askNode(ctx, addr, c, exposed || isElsewhere(addr))
 		mu.Lock()
 		defer mu.Unlock()
@@ -79,6 +86,9 @@ func askNode(ctx context.Context, addr string, c *redis.Client, exposed bool) no
 	n.pings, n.pingErr = ping(ctx, c)
 	return n
 }
+
+// isReply tells a server that refuses a command from one that is not there.
+func isReply(err error) bool { return errors.As(err, new(redis.Error)) }
 
 // needsNoPassword reports whether anyone may log in as the default user.
 func needsNoPassword(ctx context.Context, c *redis.Client) (bool, error) {

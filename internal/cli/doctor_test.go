@@ -52,7 +52,7 @@ func TestDoctorAllOK(t *testing.T) {
 	redistest.StartServer(t, redistest.WithReplicaOf(master))
 	open(t, redismanager.RedisConfig{Addr: master.Addr()})
 	found := diagnose(t, at(standaloneURL(master)), 0)
-	require.Len(t, found, 11)
+	require.Len(t, found, 12)
 	require.Equal(t, "standalone, 1 master, 1 replica connected", found["topology"].Detail)
 	require.Equal(t, "1 connected per master; min-replicas-to-write is 1", found["replicas"].Detail)
 	require.Equal(t, "append-only file", found["persistence"].Detail)

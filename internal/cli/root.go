@@ -27,8 +27,9 @@ const rootLong = `Statelink keeps the answer "user U of service S is on pod P" i
 This program looks at links, pods, workloads and scripts, changes them, and
 diagnoses a deployment. Try 'statelink demo': it needs nothing installed.
 
-Redis is found by --redis, by --config, by the environment (see 'statelink
-config env'), or at localhost:6379; the first in this list wins.
+Which Redis: --redis wins; else --config, with credentials and other settings
+from the environment; else the environment (see 'statelink config env'); else
+localhost:6379. --config beside a variable that also says which is refused.
 Data goes to stdout; errors, logs and questions go to stderr.
 
 ` + exitCodesHelp

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/statelink/statelink/redisconfig"
@@ -15,11 +16,34 @@ func (e configError) Unwrap() error { return e.error }
 
 // loadConfig merges defaults, file, environment and flags.
 func (p *program) loadConfig() (redismanager.RedisConfig, error) {
+	if err := p.oneRedis(); err != nil {
+		return redismanager.RedisConfig{}, err
+	}
 	return loaded(redisconfig.LoadRedisConfig(
 		redisconfig.WithEnvironment(p.environ),
 		redisconfig.WithFile(p.flags.config),
 		redisconfig.WithURL(p.flags.redis),
 	))
+}
+
+// whichRedis are the variables that say which Redis is meant, not how to use it.
+var whichRedis = []string{
+	"STATELINK_REDIS_URL", "STATELINK_REDIS_ADDR", "STATELINK_REDIS_ADDRS",
+	"STATELINK_REDIS_MODE", "STATELINK_REDIS_MASTER_NAME",
+}
+
+// oneRedis refuses --config beside a variable that names a Redis: the variable
+// would win, and a command would change what its user did not mean.
+func (p *program) oneRedis() error {
+	if p.flags.config == "" || p.flags.redis != "" {
+		return nil
+	}
+	for _, name := range whichRedis {
+		if p.env(name, "") != "" {
+			return configError{fmt.Errorf("--config and %s both say which Redis: unset one", name)}
+		}
+	}
+	return nil
 }
 
 // loadFile takes one file alone, as another machine would.
