@@ -22,7 +22,7 @@ import (
 // then moves in steps, one per step or, with very many keys, less often. A step
 // that began before a key was set counts for the key in full.
 const (
-	exactKeys   = 2000
+	exactKeys   = 500
 	step        = 10 * time.Millisecond
 	longestStep = 100 * time.Millisecond
 )
@@ -48,7 +48,7 @@ func WithPassword(password string) Option {
 }
 
 // Start starts a server on a free port of 127.0.0.1. Keys expire by the real
-// clock; with more than 2,000 of them up to about 0.1 s early. Call Close when
+// clock; with more than 500 of them up to about 0.1 s early. Call Close when
 // done with it.
 func Start(opts ...Option) (*Server, error) {
 	var o options

@@ -189,7 +189,7 @@ func TestRefusedDialIsRetried(t *testing.T) {
 	srv := redistest.SharedStandalone(t)
 	proxy := redistest.NewProxy(t, srv.Addr())
 	cfg := throughProxy(proxy)
-	cfg.MaxRetries, cfg.MaxRetryBackoff = 20, 50*time.Millisecond
+	cfg.MaxRetries, cfg.MaxRetryBackoff = 100, 50*time.Millisecond // go-redis probes a dead address once a second
 	m := open(t, cfg, redismanager.WithScripts(counting))
 	proxy.Refuse(true)
 	proxy.CutAll()

@@ -16,9 +16,9 @@ import (
 const (
 	maxDemoPods  = 64
 	maxDemoUsers = 100_000
-	// maxEmbeddedUsers keeps the demo on the server in the process, which is many
-	// times slower than Redis, well within its 20 s.
-	maxEmbeddedUsers = 500
+	// maxEmbeddedUsers keeps the demo on the server in the process small enough
+	// for that server to be quick, and exact about times to live.
+	maxEmbeddedUsers = 200
 	// demoMaxAge is when a pod of the demo counts as dead. It is many heartbeats,
 	// so that a machine with other work to do kills no pod by mistake.
 	demoMaxAge = 2 * time.Second

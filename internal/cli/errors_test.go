@@ -54,7 +54,7 @@ func TestUsageMistakes(t *testing.T) {
 		"link get alice room --timeout 0s":            `--timeout: got 0s, want more than 0|statelink link get`,
 		"demo --pods 1":                               `--pods: got 1, want 2 to 64|statelink demo`,
 		"demo --users 100001 --redis redis://h":       `--users: got 100001, want 1 to 100000|statelink demo`,
-		"demo --users 501":                            `--users: got 501, want at most 500, or a real Redis by --redis|statelink demo`,
+		"demo --users 201":                            `--users: got 201, want at most 200, or a real Redis by --redis|statelink demo`,
 		"demo -n default":                             `--namespace: the demo has a namespace of its own|statelink demo`,
 		"demo --pods redis://u:canary@host":           `invalid argument "redis://***@host" for "--pods" flag: strconv.ParseInt: parsing "redis://***@host": invalid syntax|statelink demo`,
 		"redis://user:canary@host":                    `unknown command "redis://***@host" for "statelink"|statelink`,
