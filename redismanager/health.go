@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -15,7 +16,8 @@ import (
 var healthScript = newScriptEntry(Script{Name: "health", Source: "#!lua flags=allow-oom\nreturn 1\n"}, 1)
 
 // HealthCheck runs a small script on every master, which fails where writes are
-// refused, and, in a Cluster, checks that all slots are served. The error names each node that failed.
+// refused, and, in a Cluster, checks that all slots are served. The error names
+// each node that failed.
 func (m *Manager) HealthCheck(ctx context.Context) error {
 	g, err := m.acquire()
 	if err != nil {
@@ -61,7 +63,7 @@ func slotsCovered(ctx context.Context, addr string, c *redis.Client) error {
 	//nolint:staticcheck // go-redis itself asks CLUSTER SLOTS, so every user of a Cluster may; CLUSTER SHARDS needs one more permission
 	ranges, err := c.ClusterSlots(ctx).Result()
 	if err != nil {
-		return explain(attempt{err: err, node: addr}, true)
+		return explain(attempt{err: err, node: addr}.finish(ctx, time.Now()), true)
 	}
 	covered := 0
 	for _, r := range ranges {

@@ -118,6 +118,7 @@ func TestUpdateConfigFailureKeepsTheOld(t *testing.T) {
 	m := open(t, redismanager.RedisConfig{Addr: srv.Addr(), Password: "right-secret"})
 	before := m.GetConfig()
 	cluster := redistest.SharedCluster(t)
+	unwritable := redistest.StartServer(t, redistest.WithConfig("min-replicas-to-write", "1"))
 	for name, bad := range map[string]struct {
 		cfg  *redismanager.RedisConfig
 		want error
@@ -125,6 +126,7 @@ func TestUpdateConfigFailureKeepsTheOld(t *testing.T) {
 		"nil":      {nil, redismanager.ErrInvalidArgument},
 		"range":    {&redismanager.RedisConfig{Addr: srv.Addr(), PoolSize: -3}, redismanager.ErrInvalidArgument},
 		"address":  {&redismanager.RedisConfig{Addr: closedPort(t)}, redismanager.ErrUnavailable},
+		"writes":   {&redismanager.RedisConfig{Addr: unwritable.Addr()}, redismanager.ErrUnavailable},
 		"password": {&redismanager.RedisConfig{Addr: srv.Addr(), Password: "wrong"}, redismanager.ErrAuth},
 		"topology": {&redismanager.RedisConfig{Addr: cluster.Addrs()[0]}, redismanager.ErrWrongTopology},
 		"file":     {&redismanager.RedisConfig{Addr: srv.Addr(), TLS: redismanager.TLSConfig{Enabled: true, CAFile: "/nonexistent.pem"}}, redismanager.ErrInvalidArgument},

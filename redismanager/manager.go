@@ -137,14 +137,16 @@ func (m *Manager) connect(ctx context.Context, cfg RedisConfig) (*generation, er
 
 // prepare makes sure that the deployment serves, and loads the scripts. A shard
 // that is down, or a server that refuses writes for now, does not stop a start:
-// the rest is served, reads are, and scripts are loaded by their first run. A
-// program that may not load scripts leaves that to somebody else.
+// the rest is served, reads are, and scripts are loaded by their first run. It
+// does stop a change of configuration: there the old one goes on. A program that
+// may not load scripts leaves that to somebody else.
 func (m *Manager) prepare(ctx context.Context, g *generation) error {
+	starting := m.current.Load() == nil
 	serving, err := g.serving(ctx)
 	if err == nil {
 		err = g.preload(ctx, m.scripts.all())
 	}
-	if err != nil && serving > 0 && ctx.Err() == nil && isTolerable(err) {
+	if err != nil && serving > 0 && ctx.Err() == nil && isTolerable(err, starting) {
 		m.log.Warn("redis is not wholly ready", "error", err)
 		return nil
 	}
@@ -165,15 +167,16 @@ func (g *generation) serving(ctx context.Context) (masters int64, err error) {
 	return n.Load(), err
 }
 
-// isTolerable reports whether every one of several nodes' failures may go away
-// by itself or is a missing permission.
-func isTolerable(err error) bool {
+// isTolerable reports whether every one of several nodes' failures is a missing
+// permission or, at a start, may go away by itself.
+func isTolerable(err error, starting bool) bool {
 	var several nodeErrors
 	if !errors.As(err, &several) {
 		several = nodeErrors{err}
 	}
 	return !slices.ContainsFunc(several, func(err error) bool {
-		return !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrTimeout) && !errors.Is(err, ErrAuth)
+		passes := errors.Is(err, ErrUnavailable) || errors.Is(err, ErrTimeout)
+		return !errors.Is(err, ErrAuth) && !(starting && passes)
 	})
 }
 

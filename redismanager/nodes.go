@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -28,7 +29,7 @@ func (g *generation) eachMaster(ctx context.Context, fn func(ctx context.Context
 	}
 	var mu sync.Mutex
 	var failures []error
-	called := 0
+	called, start := 0, time.Now()
 	err := g.cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error {
 		err := fn(ctx, nodeName(c), c)
 		mu.Lock()
@@ -40,7 +41,7 @@ func (g *generation) eachMaster(ctx context.Context, fn func(ctx context.Context
 		return nil
 	})
 	if err != nil {
-		return explain(attempt{err: err}, true)
+		return explain(attempt{err: err}.finish(ctx, start), true)
 	}
 	if called == 0 {
 		return fmt.Errorf("%w: the cluster has no master", ErrUnavailable)

@@ -48,6 +48,16 @@ func TestStartWithoutEnoughReplicas(t *testing.T) {
 	require.ErrorIs(t, m.HealthCheck(ctx), redismanager.ErrUnavailable)
 }
 
+// The caller's deadline is the caller's also while the Cluster is looked at.
+func TestClusterStateWithinTheDeadline(t *testing.T) {
+	m := open(t, topologies[2].config(t))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Nanosecond)
+	defer cancel()
+	<-ctx.Done()
+	err := m.HealthCheck(ctx)
+	require.Equal(t, redismanager.ClassTimeout, redismanager.Classify(err), "%v", err)
+}
+
 // Whenever the context ends, New says that, and nothing that cannot be true of
 // a start.
 func TestNewWithADeadlineAnywhere(t *testing.T) {

@@ -16,7 +16,8 @@ func (m *Manager) UpdateConfig(config *RedisConfig) error {
 }
 
 // UpdateConfigContext replaces the configuration while calls run: it validates
-// it, connects as [New] does, loads the scripts and then swaps at once. Calls in flight and leases end on the old client, which closes after
+// it, connects, runs a script on every master, loads the scripts there and then
+// swaps at once. Calls in flight and leases end on the old client, which closes after
 // the last of them. On any error the old configuration stays in force.
 //
 // Errors are those of [New], and [ErrClosed].
