@@ -30,13 +30,15 @@ const computeTries = 4
 // link to; [ErrContended], other callers kept changing the link;
 // [ErrMalformedData], the link or its pod's state is not in our form, so that
 // the pod cannot be judged.
-func (e *Executor) ComputeLinkedPodIfAbsent(ctx context.Context, namespace, uid, serviceName string, persistSeconds int) (int, error) {
+func (e *Executor) ComputeLinkedPodIfAbsent(ctx context.Context, namespace, uid, serviceName string, persistSeconds int) (pod int, err error) {
+	ctx, op := e.begin(ctx, Op{Name: "compute_linked_pod_if_absent", Namespace: namespace, Service: serviceName, UID: uid, Pod: NoPod, Changes: true})
+	defer op.end(&err)
 	k, err := e.linkKeys(namespace, uid, serviceName)
 	if err = firstError(err, checkPersist(persistSeconds)); err != nil {
 		return NoPod, err
 	}
 	p := placement{executor: e, keyPair: k, namespace: namespace, service: serviceName, persistSeconds: persistSeconds}
-	pod, err := p.run(ctx)
+	pod, err = p.run(ctx)
 	return pod, about(err, "place uid %q of service %s", uid, serviceName)
 }
 

@@ -18,6 +18,8 @@ func (e *Executor) linkKeys(namespace, uid, serviceName string) (keyPair, error)
 // nothing. A previous value that is no pod index, written by another program,
 // is overwritten and counts as no pod.
 func (e *Executor) SetLinkedPod(ctx context.Context, namespace, uid, serviceName string, podID, persistSeconds int) (previousPod int, err error) {
+	ctx, op := e.begin(ctx, Op{Name: "set_linked_pod", Namespace: namespace, Service: serviceName, UID: uid, Pod: podID, Changes: true})
+	defer op.end(&err)
 	k, err := e.linkKeys(namespace, uid, serviceName)
 	if err = firstError(err, checkPod(podID), checkPersist(persistSeconds)); err != nil {
 		return NoPod, err
@@ -30,6 +32,8 @@ func (e *Executor) SetLinkedPod(ctx context.Context, namespace, uid, serviceName
 // is there, which stays; a temporary one is replaced. ok says whether the link
 // is to podID now; currentPod is where it is.
 func (e *Executor) TrySetLinkedPod(ctx context.Context, namespace, uid, serviceName string, podID, persistSeconds int) (ok bool, currentPod int, err error) {
+	ctx, op := e.begin(ctx, Op{Name: "try_set_linked_pod", Namespace: namespace, Service: serviceName, UID: uid, Pod: podID, Changes: true})
+	defer op.end(&err)
 	k, err := e.linkKeys(namespace, uid, serviceName)
 	if err = firstError(err, checkPod(podID), checkPersist(persistSeconds)); err != nil {
 		return false, NoPod, err
@@ -42,6 +46,8 @@ func (e *Executor) TrySetLinkedPod(ctx context.Context, namespace, uid, serviceN
 // or not; an existing one is left exactly as it is. It gives the pod that is
 // linked now.
 func (e *Executor) SetLinkedPodIfAbsent(ctx context.Context, namespace, uid, serviceName string, podID, persistSeconds int) (currentPod int, err error) {
+	ctx, op := e.begin(ctx, Op{Name: "set_linked_pod_if_absent", Namespace: namespace, Service: serviceName, UID: uid, Pod: podID, Changes: true})
+	defer op.end(&err)
 	k, err := e.linkKeys(namespace, uid, serviceName)
 	if err = firstError(err, checkPod(podID), checkPersist(persistSeconds)); err != nil {
 		return NoPod, err
@@ -51,12 +57,14 @@ func (e *Executor) SetLinkedPodIfAbsent(ctx context.Context, namespace, uid, ser
 }
 
 // GetLinkedPod gives the linked pod, or [NoPod].
-func (e *Executor) GetLinkedPod(ctx context.Context, namespace, uid, serviceName string) (int, error) {
+func (e *Executor) GetLinkedPod(ctx context.Context, namespace, uid, serviceName string) (pod int, err error) {
+	ctx, op := e.begin(ctx, Op{Name: "get_linked_pod", Namespace: namespace, Service: serviceName, UID: uid, Pod: NoPod})
+	defer op.end(&err)
 	k, err := e.linkKeys(namespace, uid, serviceName)
 	if err != nil {
 		return NoPod, err
 	}
-	pod, err := e.readLink(ctx, k.link)
+	pod, err = e.readLink(ctx, k.link)
 	return pod, about(err, "get link of uid %q, service %s", uid, serviceName)
 }
 
@@ -70,12 +78,14 @@ func (e *Executor) readLink(ctx context.Context, linkKey string) (int, error) {
 
 // GetLinkedPodIfPersist gives the linked pod if the link is persistent, else
 // [NoPod].
-func (e *Executor) GetLinkedPodIfPersist(ctx context.Context, namespace, uid, serviceName string) (int, error) {
+func (e *Executor) GetLinkedPodIfPersist(ctx context.Context, namespace, uid, serviceName string) (pod int, err error) {
+	ctx, op := e.begin(ctx, Op{Name: "get_linked_pod_if_persist", Namespace: namespace, Service: serviceName, UID: uid, Pod: NoPod})
+	defer op.end(&err)
 	k, err := e.linkKeys(namespace, uid, serviceName)
 	if err != nil {
 		return NoPod, err
 	}
-	pod, err := e.scripts.ExecuteGetLinkIfPersist(ctx, k.link)
+	pod, err = e.scripts.ExecuteGetLinkIfPersist(ctx, k.link)
 	return pod, about(err, "get persistent link of uid %q, service %s", uid, serviceName)
 }
 
@@ -83,7 +93,9 @@ func (e *Executor) GetLinkedPodIfPersist(ctx context.Context, namespace, uid, se
 // node, and gives each pod's uids in the order given; uids without a link are
 // under [NoPod]. A uid that is given twice is listed once. There is no partial
 // result.
-func (e *Executor) BatchGetLinkedPod(ctx context.Context, namespace string, uids []string, serviceName string) (map[int][]string, error) {
+func (e *Executor) BatchGetLinkedPod(ctx context.Context, namespace string, uids []string, serviceName string) (byPod map[int][]string, err error) {
+	ctx, op := e.begin(ctx, Op{Name: "batch_get_linked_pod", Namespace: namespace, Service: serviceName, Pod: NoPod, Items: len(uids)})
+	defer op.end(&err)
 	distinct, keys, err := e.batchKeys(namespace, uids, serviceName)
 	if err != nil {
 		return nil, err
@@ -92,7 +104,7 @@ func (e *Executor) BatchGetLinkedPod(ctx context.Context, namespace string, uids
 	if err != nil {
 		return nil, about(err, "get links of %d uids, service %s", len(distinct), serviceName)
 	}
-	byPod := map[int][]string{}
+	byPod = map[int][]string{}
 	for i, uid := range distinct {
 		pod, err := storedPod(values[i])
 		if err != nil {
@@ -124,31 +136,37 @@ func (e *Executor) batchKeys(namespace string, uids []string, serviceName string
 // RemoveLinkedPod removes a link: at once if persistSeconds is -1 or 0, else it
 // becomes a temporary link of that many seconds. It gives whether there was a
 // link.
-func (e *Executor) RemoveLinkedPod(ctx context.Context, namespace, uid, serviceName string, persistSeconds int) (bool, error) {
+func (e *Executor) RemoveLinkedPod(ctx context.Context, namespace, uid, serviceName string, persistSeconds int) (removed bool, err error) {
+	ctx, op := e.begin(ctx, Op{Name: "remove_linked_pod", Namespace: namespace, Service: serviceName, UID: uid, Pod: NoPod, Changes: true})
+	defer op.end(&err)
 	k, err := e.linkKeys(namespace, uid, serviceName)
 	if err = firstError(err, checkRemoval(persistSeconds)); err != nil {
 		return false, err
 	}
-	removed, err := e.scripts.ExecuteRemoveLink(ctx, k.link, k.user, serviceName, persistSeconds)
+	removed, err = e.scripts.ExecuteRemoveLink(ctx, k.link, k.user, serviceName, persistSeconds)
 	return removed, about(err, "remove link of uid %q, service %s", uid, serviceName)
 }
 
 // RemoveLinkedPodWithId is [Executor.RemoveLinkedPod] only if the link is to
 // podID; a link to another pod is left as it is and gives false.
-func (e *Executor) RemoveLinkedPodWithId(ctx context.Context, namespace, uid, serviceName string, persistSeconds, podID int) (bool, error) {
+func (e *Executor) RemoveLinkedPodWithId(ctx context.Context, namespace, uid, serviceName string, persistSeconds, podID int) (removed bool, err error) {
+	ctx, op := e.begin(ctx, Op{Name: "remove_linked_pod_with_id", Namespace: namespace, Service: serviceName, UID: uid, Pod: podID, Changes: true})
+	defer op.end(&err)
 	k, err := e.linkKeys(namespace, uid, serviceName)
 	if err = firstError(err, checkRemoval(persistSeconds), checkPod(podID)); err != nil {
 		return false, err
 	}
-	removed, err := e.scripts.ExecuteRemoveLinkWithId(ctx, k.link, k.user, serviceName, persistSeconds, podID)
+	removed, err = e.scripts.ExecuteRemoveLinkWithId(ctx, k.link, k.user, serviceName, persistSeconds, podID)
 	return removed, about(err, "remove link of uid %q, service %s to pod %d", uid, serviceName, podID)
 }
 
 // GetLinkService lists the persistent links of a uid: service name to pod.
-func (e *Executor) GetLinkService(ctx context.Context, namespace, uid string) (map[string]int, error) {
+func (e *Executor) GetLinkService(ctx context.Context, namespace, uid string) (services map[string]int, err error) {
+	ctx, op := e.begin(ctx, Op{Name: "get_link_service", Namespace: namespace, UID: uid, Pod: NoPod})
+	defer op.end(&err)
 	if err := firstError(checkNamespace(namespace), checkUID(uid)); err != nil {
 		return nil, err
 	}
-	services, err := e.scripts.ExecuteGetLinkService(ctx, e.keys.User(namespace, uid))
+	services, err = e.scripts.ExecuteGetLinkService(ctx, e.keys.User(namespace, uid))
 	return services, about(err, "list links of uid %q", uid)
 }

@@ -18,17 +18,25 @@ func (e *Executor) stateKey(namespace, serviceName string) (string, error) {
 // SetServiceState stores a pod's state, given in the stored form
 // <load>-<unix ms>-<routing>. The time is replaced by the server's own, so any
 // number will do there. [Executor.ReportPodState] takes typed values.
-func (e *Executor) SetServiceState(ctx context.Context, namespace, serviceName string, podID int, state string) error {
+func (e *Executor) SetServiceState(ctx context.Context, namespace, serviceName string, podID int, state string) (err error) {
+	ctx, op := e.begin(ctx, Op{Name: "set_service_state", Namespace: namespace, Service: serviceName, Pod: podID, Changes: true})
+	defer op.end(&err)
 	parsed, err := ParsePodState(podID, state)
 	if err != nil {
 		return refuse("state", quote(state), "<load>-<unix ms>-<routing>, routing 0, 1 or 2")
 	}
-	return e.ReportPodState(ctx, namespace, serviceName, podID, parsed.Load, parsed.Routing)
+	return e.reportPodState(ctx, namespace, serviceName, podID, parsed.Load, parsed.Routing)
 }
 
 // ReportPodState stores a pod's load and routing state; the server stamps the
 // heartbeat with its own clock.
-func (e *Executor) ReportPodState(ctx context.Context, namespace, serviceName string, podID int, load int64, routing Routing) error {
+func (e *Executor) ReportPodState(ctx context.Context, namespace, serviceName string, podID int, load int64, routing Routing) (err error) {
+	ctx, op := e.begin(ctx, Op{Name: "report_pod_state", Namespace: namespace, Service: serviceName, Pod: podID, Changes: true})
+	defer op.end(&err)
+	return e.reportPodState(ctx, namespace, serviceName, podID, load, routing)
+}
+
+func (e *Executor) reportPodState(ctx context.Context, namespace, serviceName string, podID int, load int64, routing Routing) error {
 	key, err := e.stateKey(namespace, serviceName)
 	if err = firstError(err, checkPod(podID), checkLoad(load), checkRouting(routing)); err != nil {
 		return err
@@ -39,12 +47,14 @@ func (e *Executor) ReportPodState(ctx context.Context, namespace, serviceName st
 
 // GetServiceState gives the stored state of each pod that has reported,
 // including those that are dead. Fields that are no pod index are left out.
-func (e *Executor) GetServiceState(ctx context.Context, namespace, serviceName string) (map[int]string, error) {
+func (e *Executor) GetServiceState(ctx context.Context, namespace, serviceName string) (states map[int]string, err error) {
+	ctx, op := e.begin(ctx, Op{Name: "get_service_state", Namespace: namespace, Service: serviceName, Pod: NoPod})
+	defer op.end(&err)
 	key, err := e.stateKey(namespace, serviceName)
 	if err != nil {
 		return nil, err
 	}
-	_, states, err := e.scripts.ExecuteGetService(ctx, key)
+	_, states, err = e.scripts.ExecuteGetService(ctx, key)
 	return states, about(err, "get states of service %s", serviceName)
 }
 
@@ -52,6 +62,8 @@ func (e *Executor) GetServiceState(ctx context.Context, namespace, serviceName s
 // the server's time, against which heartbeats are to be judged. States that do
 // not parse, written by another program, are left out.
 func (e *Executor) PodStates(ctx context.Context, namespace, serviceName string) (states []PodState, now time.Time, err error) {
+	ctx, op := e.begin(ctx, Op{Name: "pod_states", Namespace: namespace, Service: serviceName, Pod: NoPod})
+	defer op.end(&err)
 	if _, err := e.stateKey(namespace, serviceName); err != nil {
 		return nil, time.Time{}, err
 	}
@@ -62,7 +74,9 @@ func (e *Executor) PodStates(ctx context.Context, namespace, serviceName string)
 // ReadyPods lists the pods that are ready and whose heartbeat is at most maxAge
 // old by the server's clock (0: any age), least loaded first, at most limit of
 // them (0: all). maxAge is 0 to 24 h, limit 0 to 1,000,000.
-func (e *Executor) ReadyPods(ctx context.Context, namespace, serviceName string, maxAge time.Duration, limit int) ([]PodLoad, error) {
+func (e *Executor) ReadyPods(ctx context.Context, namespace, serviceName string, maxAge time.Duration, limit int) (ready []PodLoad, err error) {
+	ctx, op := e.begin(ctx, Op{Name: "ready_pods", Namespace: namespace, Service: serviceName, Pod: NoPod})
+	defer op.end(&err)
 	key, err := e.stateKey(namespace, serviceName)
 	if err != nil {
 		return nil, err
@@ -73,7 +87,7 @@ func (e *Executor) ReadyPods(ctx context.Context, namespace, serviceName string,
 	if limit < 0 || limit > 1_000_000 {
 		return nil, refuse("limit", strconv.Itoa(limit), "0 to 1000000")
 	}
-	ready, err := e.scripts.ExecuteGetServicePod(ctx, key, maxAge, limit)
+	ready, err = e.scripts.ExecuteGetServicePod(ctx, key, maxAge, limit)
 	return ready, about(err, "get ready pods of service %s", serviceName)
 }
 

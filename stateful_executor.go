@@ -20,6 +20,8 @@ type Executor struct {
 	scripts *ScriptExecutor
 	manager *redismanager.Manager
 	owned   bool // Close closes the manager too
+
+	observers *observers
 }
 
 // Option changes a rarely changed part of an [Executor].
@@ -64,7 +66,7 @@ func NewExecutor(m *redismanager.Manager, opts ...Option) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Executor{settings: s, scripts: scripts, manager: m}, nil
+	return &Executor{settings: s, scripts: scripts, manager: m, observers: &observers{}}, nil
 }
 
 func newSettings(opts []Option) (settings, error) {

@@ -22,6 +22,7 @@ func (m *Manager) GetBatch(ctx context.Context, keys []string) ([]any, error) {
 		end := min(start+batchSize, len(keys))
 		part := &getPart{keys: keys[start:end], values: values[start:end]}
 		_, err := m.run(ctx, call{
+			about:      CallInfo{Name: "get_batch"},
 			once:       part.once,
 			explain:    part.explain,
 			repeatable: true,

@@ -78,7 +78,7 @@ func (m *Manager) runScript(ctx context.Context, e *scriptEntry, keys []string, 
 		return nil, err
 	}
 	r := &scriptRun{entry: e, keys: keys, args: args}
-	return m.run(ctx, call{once: r.once, explain: r.explain, repeatable: e.repeatable})
+	return m.run(ctx, call{about: e.about(), once: r.once, explain: r.explain, repeatable: e.repeatable})
 }
 
 // scriptRun is one call of a script.

@@ -2,6 +2,8 @@ package redismanager
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"weak"
@@ -52,6 +54,11 @@ func newGeneration(cfg RedisConfig, c clients) *generation {
 	g := &generation{clients: c, cfg: cfg, drained: make(chan struct{})}
 	g.refs.Store(1)
 	return g
+}
+
+// summary says in one line what the generation serves, for logs.
+func (g *generation) summary() string {
+	return fmt.Sprintf("%s %s, pool_size %d", g.cfg.Mode, strings.Join(g.cfg.seeds(), ","), g.cfg.PoolSize)
 }
 
 // acquire keeps the client open until release. It reports false once the

@@ -49,17 +49,19 @@ type Manager struct {
 	scripts *ScriptCache
 	adHoc   *adHocScripts
 	leases  leases
+	events  events
 
 	current  atomic.Pointer[generation]
 	updating chan struct{} // holds one token; who has it may replace current
 
-	stop     context.CancelFunc // ends updates and drains
-	life     context.Context
-	drains   sync.WaitGroup // retired generations that are still closing
-	draining atomic.Int64   // how many those are
-	isClosed atomic.Bool
-	closing  sync.Once
-	closeErr error
+	stop       context.CancelFunc // ends updates, drains and what runs in the background
+	life       context.Context
+	background sync.WaitGroup // goroutines that end with life
+	drains     sync.WaitGroup // retired generations that are still closing
+	draining   atomic.Int64   // how many those are
+	isClosed   atomic.Bool
+	closing    sync.Once
+	closeErr   error
 }
 
 // Option changes a rarely changed part of a [Manager].
@@ -233,6 +235,7 @@ func (m *Manager) Close() error {
 func (m *Manager) shutdown() error {
 	m.isClosed.Store(true)
 	m.stop()
+	m.background.Wait()
 	<-m.updating // an update in progress sees the end and gives up
 	g := m.current.Load()
 	g.retire()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -12,6 +13,7 @@ import (
 
 // call is one command or script run, repeated only where that is safe.
 type call struct {
+	about      CallInfo // its name, for observers
 	once       func(ctx context.Context, g *generation) attempt
 	explain    func(a attempt, g *generation) error
 	repeatable bool // it only reads, or is idempotent
@@ -20,9 +22,12 @@ type call struct {
 // run makes attempts until one is answered, may have been applied, or the
 // configured number of retries or the deadline is used up.
 func (m *Manager) run(ctx context.Context, c call) (any, error) {
+	start := time.Now()
 	for tries := 0; ; tries++ {
-		value, pause, err := m.try(ctx, c, tries)
+		value, pause, err := m.try(ctx, &c, tries)
 		if err == nil || pause < 0 || !sleep(ctx, pause) {
+			c.about.Tries, c.about.Duration, c.about.Err = tries+1, time.Since(start), err
+			m.callDone(ctx, c.about)
 			return value, err
 		}
 	}
@@ -30,13 +35,17 @@ func (m *Manager) run(ctx context.Context, c call) (any, error) {
 
 // try makes one attempt. pause is how long to wait before the next one,
 // negative if there must be none.
-func (m *Manager) try(ctx context.Context, c call, tries int) (value any, pause time.Duration, err error) {
+func (m *Manager) try(ctx context.Context, c *call, tries int) (value any, pause time.Duration, err error) {
 	g, err := m.acquire()
 	if err != nil {
 		return nil, -1, err
 	}
 	defer g.release()
 	a := c.once(ctx, g)
+	c.about.Node = a.node
+	if a.repaired {
+		c.about.Repairs++
+	}
 	if a.err == nil {
 		return a.value, -1, nil
 	}
@@ -133,7 +142,9 @@ func (m *Manager) command(ctx context.Context, args []any, repeatable bool) (any
 	if err != nil {
 		return nil, err
 	}
+	name, _ := args[0].(string)
 	return m.run(ctx, call{
+		about:      CallInfo{Name: strings.ToLower(name)},
 		once:       func(ctx context.Context, g *generation) attempt { return g.send(ctx, key, args) },
 		explain:    func(a attempt, _ *generation) error { return explain(a, repeatable) },
 		repeatable: repeatable,

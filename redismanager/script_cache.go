@@ -93,6 +93,15 @@ func (c *ScriptCache) all() []*scriptEntry {
 // Len is the number of registered scripts.
 func (c *ScriptCache) Len() int { return len(*c.entries.Load()) }
 
+// about describes a run of the script to observers.
+func (e *scriptEntry) about() CallInfo {
+	name := e.Name
+	if name == "" {
+		name = "source"
+	}
+	return CallInfo{Name: name, IsScript: true, Version: e.version}
+}
+
 func (e *scriptEntry) info(plain bool) ScriptInfo {
 	return ScriptInfo{
 		Name: e.Name, SHA: e.forServer(plain).sha, Version: e.version,

@@ -40,10 +40,11 @@ func (m *Manager) UpdateConfigContext(ctx context.Context, config *RedisConfig) 
 		return ErrClosed
 	}
 	if err != nil {
+		m.emit(Event{Kind: EventConfigRefused, Err: err})
 		return err
 	}
 	old := m.current.Swap(g)
-	m.log.Info("redis configuration replaced", "mode", g.cfg.Mode, "addresses", g.cfg.seeds(), "pool_size", g.cfg.PoolSize)
+	m.emit(Event{Kind: EventConfigReplaced, From: old.summary(), To: g.summary()})
 	m.drain(old)
 	return nil
 }
