@@ -4,13 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
-
-// batchSize is how many commands travel in one pipeline: enough to make the
-// round trip small beside the work, few enough to keep replies of other
-// callers flowing.
-const batchSize = 1000
 
 // GetBatch reads the string values of many keys, which may belong to any slot:
 // the commands are grouped by node and pipelined. The result has one element
@@ -18,8 +12,8 @@ const batchSize = 1000
 // there is no partial result. A key of another type is [ErrWrongType].
 func (m *Manager) GetBatch(ctx context.Context, keys []string) ([]any, error) {
 	values := make([]any, len(keys))
-	for start := 0; start < len(keys); start += batchSize {
-		end := min(start+batchSize, len(keys))
+	for start := 0; start < len(keys); start += pipelineSize {
+		end := min(start+pipelineSize, len(keys))
 		part := &getPart{keys: keys[start:end], values: values[start:end]}
 		_, err := m.run(ctx, call{
 			about:      CallInfo{Name: "get_batch"},
@@ -34,34 +28,26 @@ func (m *Manager) GetBatch(ctx context.Context, keys []string) ([]any, error) {
 	return values, nil
 }
 
-// getPart is one pipeline of a batch.
+// getPart is one part of a batch, small enough for one pipeline.
 type getPart struct {
 	keys    []string
 	values  []any
 	refused string // the key to which the server said no
 }
 
-// once sends the part. The commands are one-shots, so that only run repeats
-// them, and not go-redis within each try as well.
 func (p *getPart) once(ctx context.Context, g *generation) attempt {
-	start := time.Now()
-	pipe := g.universal().Pipeline()
-	cmds := make([]*oneShot, len(p.keys))
+	cmds := make([]keyed, len(p.keys))
 	for i, key := range p.keys {
-		cmds[i] = newOneShot(ctx, []any{"get", key})
-		_ = pipe.Process(ctx, cmds[i])
+		cmds[i] = keyed{key: key, args: []any{"get", key}}
 	}
-	_, _ = pipe.Exec(ctx) // each command has its own error
-	a := attempt{node: "(batch)", client: g.single}
-	for i, cmd := range cmds {
-		one := attempt{value: cmd.Val(), err: cmd.Err(), written: cmd.written, client: g.single, node: a.node}.finish(ctx, start)
-		if one.err != nil {
+	for i, a := range g.sendAll(ctx, cmds) {
+		if a.err != nil {
 			p.refused = p.keys[i]
-			return one
+			return a
 		}
-		p.values[i] = one.value
+		p.values[i] = a.value
 	}
-	return a
+	return attempt{}
 }
 
 // explain names the key among the many, if it is the key's fault.

@@ -49,7 +49,7 @@ func sendTo(ctx context.Context, c *redis.Client, args []any) attempt {
 	cmd := newOneShot(ctx, args)
 	start := time.Now()
 	err := c.Process(ctx, cmd)
-	a := attempt{value: cmd.Val(), err: err, written: cmd.written, node: nodeName(c), client: c}
+	a := attempt{value: cmd.Val(), err: err, written: cmd.written, node: c.Options().Addr, client: c}
 	return a.finish(ctx, start)
 }
 
@@ -79,43 +79,4 @@ func endOf(ctx context.Context) error {
 		return context.DeadlineExceeded
 	}
 	return ctx.Err()
-}
-
-// nodeName is the address of the node that c speaks to. The Sentinel client
-// has no fixed one.
-func nodeName(c *redis.Client) string {
-	if addr := c.Options().Addr; addr != "FailoverClient" {
-		return addr
-	}
-	return "(sentinel master)"
-}
-
-// send sends the command once to the master that serves key. A node that no
-// longer serves it did not run it: the Cluster client then follows.
-func (g *generation) send(ctx context.Context, key string, args []any) attempt {
-	c, err := g.forKey(ctx, key)
-	if err != nil {
-		return attempt{err: err}.finish(ctx, time.Now())
-	}
-	a := sendTo(ctx, c, args)
-	if g.cluster != nil && a.err != nil && movedOn(a.err) {
-		return follow(ctx, g.cluster, args)
-	}
-	return a
-}
-
-// movedOn reports that another node serves the slot now, or soon will.
-func movedOn(err error) bool {
-	return isServerError(err) && (redirection.MatchString(err.Error()) || readOnly.MatchString(err.Error()))
-}
-
-// follow lets the Cluster client send the command: it knows redirects. It
-// reads the arguments also to find the slot, so what fails here without a
-// reply counts as sent.
-func follow(ctx context.Context, cluster *redis.ClusterClient, args []any) attempt {
-	cmd := newOneShot(ctx, args)
-	start := time.Now()
-	err := cluster.Process(ctx, cmd)
-	a := attempt{value: cmd.Val(), err: err, written: cmd.written, node: "(redirected)"}
-	return a.finish(ctx, start)
 }

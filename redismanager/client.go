@@ -10,26 +10,24 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// stateReloadInterval is how old the known Cluster topology may get without
-// errors. go-redis takes 60 s, which is how long it may call a dead master.
+// stateReloadInterval is how old the topology known to the Cluster client that
+// is lent out may get without errors. go-redis takes 60 s, which is how long it
+// may call a dead master.
 const stateReloadInterval = 5 * time.Second
 
-// newClients makes the go-redis client for a validated configuration. It does
-// no I/O.
-func newClients(cfg RedisConfig, tlsConfig *tls.Config) clients {
-	c := clients{nodes: newNodeRegistry()}
+// newUniversal makes the go-redis client of the whole deployment, to be lent
+// out. It does no I/O.
+func newUniversal(cfg RedisConfig, tlsConfig *tls.Config) redis.UniversalClient {
+	cfg.MinIdleConns = 0
 	opts := universalOptions(cfg, tlsConfig)
 	switch cfg.Mode {
 	case ModeCluster:
-		c.cluster = redis.NewClusterClient(clusterOptions(opts, c.nodes))
+		return redis.NewClusterClient(clusterOptions(opts))
 	case ModeSentinel:
-		c.single = redis.NewFailoverClient(opts.Failover())
-		c.nodes.add(cfg.MasterName, c.single)
+		return redis.NewFailoverClient(opts.Failover())
 	default:
-		c.single = redis.NewClient(opts.Simple())
-		c.nodes.add(cfg.Addr, c.single)
+		return redis.NewClient(opts.Simple())
 	}
-	return c
 }
 
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -79,15 +77,10 @@ func universalOptions(cfg RedisConfig, tlsConfig *tls.Config) *redis.UniversalOp
 
 // clusterOptions adds what only a Cluster has. Its redirects are its retries,
 // so the clients of single nodes have none of their own.
-func clusterOptions(shared *redis.UniversalOptions, nodes *nodeRegistry) *redis.ClusterOptions {
+func clusterOptions(shared *redis.UniversalOptions) *redis.ClusterOptions {
 	opts := shared.Cluster()
 	opts.MaxRedirects, opts.MaxRetries = max(shared.MaxRetries, 3), -1
 	opts.DisableRoutingPolicies = true
 	opts.ClusterStateReloadInterval = stateReloadInterval
-	opts.NewClient = func(o *redis.Options) *redis.Client {
-		c := redis.NewClient(o)
-		nodes.add(o.Addr, c)
-		return c
-	}
 	return opts
 }

@@ -195,3 +195,6 @@ func (c RedisConfig) MarshalYAML() (any, error) { return c.printable().config, n
 func (c RedisConfig) LogValue() slog.Value {
 	return slog.StringValue(fmt.Sprintf("%+v", c.printable().config))
 }
+
+// startSize is the size that a node's pool begins with.
+func (c *RedisConfig) startSize() int { return c.PoolSize }

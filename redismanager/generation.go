@@ -2,124 +2,129 @@ package redismanager
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"weak"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// generation is one client with the configuration it was made from. A new
+// generation is the connections made from one configuration. A new
 // configuration makes a new generation; the old one closes when the last call
 // and the last lease on it have ended.
 type generation struct {
-	clients
-	cfg   RedisConfig // with defaults; never changed
-	plain bool        // the servers do not know "#!lua"
+	lifetime
+	cfg       RedisConfig // with defaults; never changed
+	tlsConfig *tls.Config
+	plain     bool // the servers do not know "#!lua"
 
-	refs    atomic.Int64 // calls and leases, plus one until it is retired
-	drained chan struct{}
-	retired sync.Once
-	closing sync.Once
-	closed  error
+	nodes *nodeSet
+	view  *refresher
+
+	outside  sync.Mutex // guards universal
+	foreign  redis.UniversalClient
+	isClosed bool
+	closing  sync.Once
+	closed   error
 }
 
-// clients is the go-redis client of a topology: exactly one of the two is set.
-type clients struct {
-	single  *redis.Client        // standalone and Sentinel
-	cluster *redis.ClusterClient // Cluster
-	nodes   *nodeRegistry
-}
-
-// universal gives the one that is set.
-func (c clients) universal() redis.UniversalClient {
-	if c.cluster != nil {
-		return c.cluster
-	}
-	return c.single
-}
-
-// forKey gives the client of the master that serves the key's slot; outside a
-// Cluster there is only one client.
-func (c clients) forKey(ctx context.Context, key string) (*redis.Client, error) {
-	if c.cluster != nil {
-		return c.cluster.MasterForKey(ctx, key)
-	}
-	return c.single, nil
-}
-
-func newGeneration(cfg RedisConfig, c clients) *generation {
-	g := &generation{clients: c, cfg: cfg, drained: make(chan struct{})}
-	g.refs.Store(1)
+func (m *Manager) newGeneration(cfg RedisConfig, tlsConfig *tls.Config) *generation {
+	g := &generation{cfg: cfg, tlsConfig: tlsConfig, nodes: newNodeSet(cfg, tlsConfig)}
+	g.view = newRefresher(newDiscovery(cfg, tlsConfig), g.nodes, m.emit, &m.counters)
+	g.begin()
 	return g
 }
 
+func newDiscovery(cfg RedisConfig, tlsConfig *tls.Config) discovery {
+	switch cfg.Mode {
+	case ModeCluster:
+		return newClusterDiscovery(cfg, tlsConfig)
+	case ModeSentinel:
+		return newSentinelDiscovery(cfg, tlsConfig)
+	default:
+		return fixed{cfg.Addr}
+	}
+}
+
+// topology is the present view of who serves what.
+func (g *generation) topology() *topology { return g.view.current.Load() }
+
 // summary says in one line what the generation serves, for logs.
 func (g *generation) summary() string {
-	return fmt.Sprintf("%s %s, pool_size %d", g.cfg.Mode, strings.Join(g.cfg.seeds(), ","), g.cfg.PoolSize)
+	return fmt.Sprintf("%s %s, pool_size %d", g.cfg.Mode, strings.Join(g.cfg.seeds(), ","), g.cfg.startSize())
 }
 
-// acquire keeps the client open until release. It reports false once the
-// generation has drained: the caller then takes the current one.
-func (g *generation) acquire() bool {
-	for {
-		n := g.refs.Load()
-		if n == 0 {
-			return false
-		}
-		if g.refs.CompareAndSwap(n, n+1) {
-			return true
+// universal gives the client for commands that the manager does not offer. It
+// has a pool of its own, which is opened when it is first used, and lives as
+// long as the generation.
+func (g *generation) universal() redis.UniversalClient {
+	g.outside.Lock()
+	defer g.outside.Unlock()
+	if g.foreign == nil {
+		g.foreign = newUniversal(g.cfg, g.tlsConfig)
+		if g.isClosed {
+			_ = g.foreign.Close()
 		}
 	}
+	return g.foreign
 }
 
-func (g *generation) release() {
-	if g.refs.Add(-1) == 0 {
-		close(g.drained)
-	}
-}
-
-// retire lets the generation drain; it may be called more than once.
-func (g *generation) retire() { g.retired.Do(g.release) }
-
-// inUse is the number of calls and leases that still hold a retired generation.
-func (g *generation) inUse() int64 { return g.refs.Load() }
-
+// close ends all connections, in use or not.
 func (g *generation) close() error {
-	g.closing.Do(func() { g.closed = g.universal().Close() })
+	g.closing.Do(func() {
+		g.outside.Lock()
+		defer g.outside.Unlock()
+		g.isClosed = true
+		if g.foreign != nil {
+			g.closed = g.foreign.Close()
+		}
+		g.closed = errors.Join(g.view.close(), g.nodes.close(), g.closed)
+	})
 	return g.closed
 }
 
-// nodeRegistry remembers the clients of single nodes, so that their pools can
-// be read without asking the Cluster for its state. The pointers are weak: a
-// node that go-redis has let go of disappears.
-type nodeRegistry struct {
-	mu    sync.Mutex
-	nodes map[string]weak.Pointer[redis.Client]
-}
-
-func newNodeRegistry() *nodeRegistry {
-	return &nodeRegistry{nodes: map[string]weak.Pointer[redis.Client]{}}
-}
-
-func (r *nodeRegistry) add(addr string, c *redis.Client) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.nodes[addr] = weak.Make(c)
-}
-
-func (r *nodeRegistry) snapshot() map[string]*redis.Client {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := make(map[string]*redis.Client, len(r.nodes))
-	for addr, pointer := range r.nodes {
-		if c := pointer.Value(); c != nil {
-			out[addr] = c
-		} else {
-			delete(r.nodes, addr)
-		}
+// send sends the command once to the master that serves key. A node that no
+// longer serves it did not run it: the one that it names is asked.
+func (g *generation) send(ctx context.Context, key string, args []any) attempt {
+	n, err := g.topology().forKey(key)
+	if err != nil {
+		return attempt{err: err}.finish(ctx, time.Now())
 	}
-	return out
+	return g.follow(ctx, n.do(ctx, args), args)
+}
+
+// maxRedirects is how many nodes may send a call on before it counts as failed.
+const maxRedirects = 5
+
+// follow sends the command to where the node before sent it on.
+func (g *generation) follow(ctx context.Context, a attempt, args []any) attempt {
+	for range maxRedirects {
+		addr, asking, found := redirect(a)
+		if !found {
+			return a
+		}
+		n := g.nodes.redirected(addr)
+		if asking {
+			a = n.doAsking(ctx, args)
+			continue
+		}
+		g.view.want()
+		a = n.do(ctx, args)
+	}
+	return a
+}
+
+// redirect reads where a node of a Cluster sends a call on.
+func redirect(a attempt) (addr string, asking, found bool) {
+	if a.err == nil || !isServerError(a.err) {
+		return "", false, false
+	}
+	match := redirection.FindStringSubmatch(a.err.Error())
+	if match == nil {
+		return "", false, false
+	}
+	return reachable(match[2], a.node), match[1] == "ASK", true
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -18,36 +17,47 @@ func WithRoutingKey(ctx context.Context, key string) context.Context {
 	return context.WithValue(ctx, routingKey{}, key)
 }
 
-// leases counts who holds which client, and which generation that keeps alive.
-type leases struct {
-	mu   sync.Mutex
-	held map[*redis.Client][]*generation
+// lease is what keeps a leased client open.
+type lease struct {
+	generation *generation
+	client     *pooled
 }
 
-func (l *leases) add(c *redis.Client, g *generation) {
+func (l lease) release() {
+	l.client.release()
+	l.generation.release()
+}
+
+// leases counts who holds which client.
+type leases struct {
+	mu   sync.Mutex
+	held map[*redis.Client][]lease
+}
+
+func (l *leases) add(of lease) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.held == nil {
-		l.held = map[*redis.Client][]*generation{}
+		l.held = map[*redis.Client][]lease{}
 	}
-	l.held[c] = append(l.held[c], g)
+	l.held[of.client.Client] = append(l.held[of.client.Client], of)
 }
 
-// remove gives the generation that the lease held, nil if there is no lease.
-func (l *leases) remove(c *redis.Client) *generation {
+// remove gives one lease of the client, if there is one.
+func (l *leases) remove(c *redis.Client) (of lease, found bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	held := l.held[c]
 	if len(held) == 0 {
-		return nil
+		return lease{}, false
 	}
-	g := held[len(held)-1]
+	of = held[len(held)-1]
 	if len(held) == 1 {
 		delete(l.held, c)
 	} else {
 		l.held[c] = held[:len(held)-1]
 	}
-	return g
+	return of, true
 }
 
 func (l *leases) count() int {
@@ -81,13 +91,13 @@ func (m *Manager) GetConnection(ctx context.Context) (*redis.Client, error) {
 		g.release()
 		return nil, fmt.Errorf("%w: in mode cluster a lease is for one key: use WithRoutingKey", ErrNoRoutingKey)
 	}
-	c, err := g.forKey(ctx, key)
+	p, err := g.lease(key)
 	if err != nil {
 		g.release()
-		return nil, explain(attempt{err: err}.finish(ctx, time.Now()), true)
+		return nil, explainConnection(attempt{err: err})
 	}
-	m.leases.add(c, g)
-	return c, nil
+	m.leases.add(lease{generation: g, client: p})
+	return p.Client, nil
 }
 
 // ReleaseConnection ends one lease of the client. A client that is not leased,
@@ -95,7 +105,19 @@ func (m *Manager) GetConnection(ctx context.Context) (*redis.Client, error) {
 // and is never closed by it. Release each lease once: leases on one node share
 // the client, so a second release ends somebody else's lease.
 func (m *Manager) ReleaseConnection(client *redis.Client) {
-	if g := m.leases.remove(client); g != nil {
-		g.release()
+	if held, found := m.leases.remove(client); found {
+		held.release()
 	}
+}
+
+// lease takes the client of the master that serves key.
+func (g *generation) lease(key string) (*pooled, error) {
+	n, err := g.topology().forKey(key)
+	if err != nil {
+		return nil, err
+	}
+	if p := n.acquire(); p != nil {
+		return p, nil
+	}
+	return nil, errNodeGone
 }

@@ -51,6 +51,8 @@ type Manager struct {
 	leases  leases
 	events  events
 
+	counters counters
+
 	current  atomic.Pointer[generation]
 	updating chan struct{} // holds one token; who has it may replace current
 
@@ -124,11 +126,13 @@ func (m *Manager) connect(ctx context.Context, cfg RedisConfig) (*generation, er
 	if err != nil {
 		return nil, err
 	}
-	g := newGeneration(cfg, newClients(cfg, tlsConfig))
+	g := m.newGeneration(cfg, tlsConfig)
 	g.plain = hello.isEmbedded()
 	unwatch := context.AfterFunc(ctx, func() { _ = g.close() }) // a read would not notice a cancellation
-	err = m.prepare(ctx, g)
-	if !unwatch() && err == nil {
+	if err = g.view.start(ctx); err == nil {
+		err = m.prepare(ctx, g)
+	}
+	if !unwatch() { // whatever failed, failed because of that
 		err = explainConnection(attempt{err: ctx.Err(), ended: true})
 	}
 	if err != nil {
@@ -194,11 +198,12 @@ func (m *Manager) acquire() (*generation, error) {
 	}
 }
 
-// Client gives the current go-redis client, for commands that the manager
-// does not offer. It lives until the next change of configuration or Close: to
-// keep it alive while it is used, take a lease with [Manager.GetConnection].
-// go-redis' own retries apply to what is sent through it, also after a lost
-// reply.
+// Client gives a go-redis client for commands that the manager does not offer.
+// It has a pool of its own, which is opened when it is first used, and lives
+// until the next change of configuration or Close: to keep a client alive while
+// it is used, take a lease with [Manager.GetConnection]. What go-redis does by
+// itself applies to it: its retries, also after a lost reply, and its slowness
+// to notice that a master has died.
 func (m *Manager) Client() redis.UniversalClient { return m.current.Load().universal() }
 
 // Mode is the topology in use.

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -24,32 +24,28 @@ func (m *Manager) ForEachMaster(ctx context.Context, fn func(ctx context.Context
 }
 
 func (g *generation) eachMaster(ctx context.Context, fn func(ctx context.Context, addr string, c *redis.Client) error) error {
-	if g.cluster == nil {
-		return fn(ctx, nodeName(g.single), g.single)
+	masters := g.topology().master
+	failures := make([]error, len(masters))
+	var calls sync.WaitGroup
+	for i, n := range masters {
+		calls.Go(func() { failures[i] = n.with(ctx, fn) })
 	}
-	var mu sync.Mutex
-	var failures []error
-	called, start := 0, time.Now()
-	err := g.cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error {
-		err := fn(ctx, nodeName(c), c)
-		mu.Lock()
-		defer mu.Unlock()
-		called++
-		if err != nil {
-			failures = append(failures, err)
-		}
-		return nil
-	})
-	if err != nil {
-		return explain(attempt{err: err}.finish(ctx, start), true)
-	}
-	if called == 0 {
-		return fmt.Errorf("%w: the cluster has no master", ErrUnavailable)
-	}
+	calls.Wait()
+	failures = slices.DeleteFunc(failures, func(err error) bool { return err == nil })
 	if len(failures) > 1 {
 		return nodeErrors(failures)
 	}
 	return errors.Join(failures...)
+}
+
+// with calls fn with the node's client.
+func (n *node) with(ctx context.Context, fn func(ctx context.Context, addr string, c *redis.Client) error) error {
+	p := n.acquire()
+	if p == nil {
+		return explainConnection(attempt{err: errNodeGone, node: n.addr})
+	}
+	defer p.release()
+	return fn(ctx, n.addr, p.Client)
 }
 
 // nodeErrors are the failures of several nodes.

@@ -50,7 +50,7 @@ func (m *Manager) try(ctx context.Context, c *call, tries int) (value any, pause
 		return a.value, -1, nil
 	}
 	if isTopologyError(a) {
-		g.refreshTopology(ctx)
+		g.view.want()
 	}
 	pause = -1
 	if tries < g.cfg.MaxRetries && c.mayRepeat(a) {
@@ -105,15 +105,7 @@ func isTopologyError(a attempt) bool {
 	if isServerError(a.err) {
 		return hasPrefix(a.err.Error(), "CLUSTERDOWN ", "READONLY ", "MASTERDOWN ", "MOVED ")
 	}
-	return isDialError(a.err) || isTimeout(a.err)
-}
-
-// refreshTopology asks go-redis to reload the Cluster's slots in the
-// background. It limits itself to one reload per 200 ms.
-func (g *generation) refreshTopology(ctx context.Context) {
-	if g.cluster != nil {
-		g.cluster.ReloadState(ctx)
-	}
+	return isDialError(a.err) || isTimeout(a.err) || errors.Is(a.err, errNoMaster) || errors.Is(a.err, errDemoted)
 }
 
 // Read runs one native command that reads, such as GET, on the master that

@@ -1,8 +1,6 @@
 package redismanager
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -13,7 +11,7 @@ import (
 // zero with each configuration.
 type PoolStats struct {
 	Mode     Mode            `json:"mode"`
-	Nodes    []NodePoolStats `json:"nodes"`    // one row per node, by address
+	Nodes    []NodePoolStats `json:"nodes"`    // one row per master, by address
 	Total    PoolNumbers     `json:"total"`    // sum of the rows
 	Leases   int             `json:"leases"`   // leases not yet released
 	Draining int             `json:"draining"` // former configurations still in use
@@ -46,20 +44,34 @@ type PoolNumbers struct {
 func (m *Manager) PoolStats() PoolStats {
 	g := m.current.Load()
 	out := PoolStats{Mode: g.cfg.Mode, Leases: m.leases.count(), Draining: int(m.draining.Load())}
-	nodes := g.nodes.snapshot()
-	for _, addr := range slices.Sorted(maps.Keys(nodes)) {
-		row := NodePoolStats{Addr: addr}
-		stats := nodes[addr].PoolStats()
-		row.add(stats, g.cfg.PoolSize)
-		if p := stats.PipelineStats; p != nil {
-			before := row.InUse
-			row.add((*redis.PoolStats)(p), g.cfg.PipelinePoolSize)
-			row.PipelineUse = row.InUse - before
+	for _, n := range g.nodes.snapshot() {
+		if n.current.Load().small {
+			continue // a replica: it is checked, not called
 		}
+		row := NodePoolStats{Addr: n.addr, PoolNumbers: n.stats()}
 		out.Nodes = append(out.Nodes, row)
 		out.Total.sum(row.PoolNumbers)
 	}
 	return out
+}
+
+// numbers are those of one client: its pools for single commands and for batches.
+func numbers(p *pooled) PoolNumbers {
+	stats := p.PoolStats()
+	var n PoolNumbers
+	n.add(stats, p.size)
+	if batches := stats.PipelineStats; batches != nil {
+		before := n.InUse
+		n.add((*redis.PoolStats)(batches), max(p.Options().PipelinePoolSize, 0))
+		n.PipelineUse = n.InUse - before
+	}
+	return n
+}
+
+// counters are the numbers that only ever grow.
+func (n PoolNumbers) counters() PoolNumbers {
+	n.Size, n.Total, n.Idle, n.InUse, n.Waiting, n.PipelineUse = 0, 0, 0, 0, 0, 0
+	return n
 }
 
 func (n *PoolNumbers) add(s *redis.PoolStats, size int) {

@@ -1,0 +1,215 @@
+package redismanager
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// sentinelDiscovery asks all sentinels for the master, and the servers that
+// they name whether they are one.
+type sentinelDiscovery struct {
+	cfg       RedisConfig
+	sentinels *nodeSet // connections to the sentinels
+	data      *nodeSet // connections to the data nodes, to ask for their role
+	asking    sync.WaitGroup
+
+	mu     sync.Mutex
+	known  []string // sentinels
+	master string   // of the last layout
+}
+
+func newSentinelDiscovery(cfg RedisConfig, tlsConfig *tls.Config) *sentinelDiscovery {
+	cfg.MinIdleConns, cfg.PoolSize = -1, 1
+	data := cfg
+	data.Mode = ModeStandalone // whatever role the server has, it is to be told
+	cfg.Mode = ModeStandalone
+	cfg.Username, cfg.Password, cfg.DB = cfg.SentinelUsername, cfg.SentinelPassword, 0
+	return &sentinelDiscovery{
+		cfg: cfg, sentinels: newNodeSet(cfg, tlsConfig), data: newNodeSet(data, tlsConfig), known: slices.Clone(cfg.Addrs),
+	}
+}
+
+func (d *sentinelDiscovery) close() error {
+	err := errors.Join(d.sentinels.close(), d.data.close())
+	d.asking.Wait()
+	return err
+}
+
+// sentinelView is what one sentinel says.
+type sentinelView struct {
+	master    string
+	replicas  []string
+	sentinels []string
+	err       error
+}
+
+// discover weighs what the sentinels say. A sentinel learns of a failover up to
+// some seconds after the one that led it, so a single one that names another
+// master is believed if that server says that it is a master and the one that
+// the others name does not. If both do, as on the two sides of a cut network,
+// the majority of the sentinels decides.
+func (d *sentinelDiscovery) discover(ctx context.Context) (layout, error) {
+	d.mu.Lock()
+	addrs, current := slices.Clone(d.known), d.master
+	d.mu.Unlock()
+	votes, views, err := d.collect(ctx, addrs)
+	if len(votes) == 0 {
+		return layout{}, err
+	}
+	master, err := d.choose(ctx, votes, current)
+	if err != nil {
+		return layout{}, err
+	}
+	return d.learn(master, views), nil
+}
+
+// lateSentinel is how long a sentinel may keep a majority waiting.
+const lateSentinel = 150 * time.Millisecond
+
+// collect asks all sentinels at the same time.
+func (d *sentinelDiscovery) collect(ctx context.Context, addrs []string) (votes map[string]int, views []sentinelView, err error) {
+	answers := make(chan sentinelView, len(addrs))
+	for _, addr := range addrs {
+		d.asking.Go(func() { answers <- d.askSentinel(ctx, addr) })
+	}
+	votes = map[string]int{}
+	var failures nodeErrors
+	var late <-chan time.Time
+	for range addrs {
+		select {
+		case v := <-answers:
+			if v.err != nil {
+				failures = append(failures, v.err)
+				continue
+			}
+			views = append(views, v)
+			votes[v.master]++
+		case <-late:
+			return votes, views, failures
+		case <-ctx.Done():
+			return votes, views, append(failures, explainConnection(attempt{err: ctx.Err(), ended: true}))
+		}
+		if late == nil && len(views) > len(addrs)/2 {
+			late = time.After(lateSentinel)
+		}
+	}
+	return votes, views, failures
+}
+
+// choose gives the address that is the master.
+func (d *sentinelDiscovery) choose(ctx context.Context, votes map[string]int, current string) (string, error) {
+	byVotes := slices.SortedFunc(maps.Keys(votes), func(a, b string) int {
+		return cmp.Or(cmp.Compare(votes[b], votes[a]), cmp.Compare(boolRank(a == current), boolRank(b == current)), cmp.Compare(a, b))
+	})
+	if len(byVotes) == 1 && byVotes[0] == current {
+		return current, nil // no news: its connections tell if it is of use
+	}
+	var failures []error
+	for _, addr := range byVotes {
+		role, err := d.askRole(ctx, addr)
+		if err == nil && role == roleMaster {
+			return addr, nil
+		}
+		if err == nil {
+			err = fmt.Errorf("%w: %s is a %s", errNoMaster, addr, role)
+		}
+		failures = append(failures, err)
+	}
+	if current == "" {
+		return "", nodeErrors(failures)
+	}
+	return current, nil // a failover is under way
+}
+
+func boolRank(first bool) int {
+	if first {
+		return 0
+	}
+	return 1
+}
+
+// askSentinel asks one sentinel for the master, and for what it knows besides.
+func (d *sentinelDiscovery) askSentinel(ctx context.Context, addr string) sentinelView {
+	p := d.sentinels.get(addr, 1, 0).acquire()
+	if p == nil {
+		return sentinelView{err: errNodeGone}
+	}
+	defer p.release()
+	value, err := ask(ctx, p.Client, "sentinel", "get-master-addr-by-name", d.cfg.MasterName)
+	if err != nil {
+		return sentinelView{err: err}
+	}
+	pair, ok := value.([]any)
+	if !ok || len(pair) != 2 {
+		return sentinelView{err: fmt.Errorf("%w: sentinel %s knows no master named %q", errNoMaster, addr, d.cfg.MasterName)}
+	}
+	host, _ := pair[0].(string)
+	port, _ := pair[1].(string)
+	v := sentinelView{master: reachable(net.JoinHostPort(host, port), addr)}
+	v.replicas = d.list(ctx, p.Client, addr, "replicas")
+	v.sentinels = d.list(ctx, p.Client, addr, "sentinels")
+	return v
+}
+
+// list gives the usable addresses of what a sentinel lists; none if it may not
+// be asked.
+func (d *sentinelDiscovery) list(ctx context.Context, c *redis.Client, origin, what string) []string {
+	value, err := ask(ctx, c, "sentinel", what, d.cfg.MasterName)
+	rows, ok := value.([]any)
+	if err != nil || !ok {
+		return nil
+	}
+	var addrs []string
+	for _, row := range rows {
+		fields := wordMap(row)
+		if fields["ip"] != "" && fields["port"] != "" {
+			addrs = append(addrs, reachable(net.JoinHostPort(fields["ip"], fields["port"]), origin))
+		}
+	}
+	return addrs
+}
+
+// learn remembers the sentinels and the master.
+func (d *sentinelDiscovery) learn(master string, views []sentinelView) layout {
+	l := layout{master: master}
+	known := slices.Clone(d.cfg.Addrs)
+	for _, v := range views {
+		l.replicas = append(l.replicas, v.replicas...)
+		known = append(known, v.sentinels...)
+	}
+	slices.Sort(l.replicas)
+	l.replicas = slices.DeleteFunc(slices.Compact(l.replicas), func(addr string) bool { return addr == master })
+	keep := map[string]bool{}
+	unique := known[:0]
+	for _, addr := range known {
+		if !keep[addr] {
+			keep[addr] = true
+			unique = append(unique, addr)
+		}
+	}
+	d.mu.Lock()
+	d.known, d.master = unique, master
+	d.mu.Unlock()
+	d.sentinels.keep(keep)
+	d.data.keep(map[string]bool{master: true})
+	return l
+}
+
+func (d *sentinelDiscovery) askRole(ctx context.Context, addr string) (string, error) {
+	p := d.data.get(addr, 1, 0).acquire()
+	if p == nil {
+		return "", errNodeGone
+	}
+	defer p.release()
+	return roleOf(ctx, p.Client)
+}
