@@ -34,9 +34,18 @@ var keyDocs = map[string]string{
 	"conn_max_idle_time": "Connections idle for longer are closed, 1s to 24h; -1 for never. Keep it below the server's timeout.",
 	"conn_max_lifetime":  "Connections older than this are closed, 1s to 24h; 0 for never.",
 
-	"max_retries":       "How often a call that was surely not applied, or only reads, is tried again, up to 100; 0 or -1 for never.",
+	"pool_min":            "Smallest pool size that the autoscaler may choose, 1 to pool_size (the default, if pool_max is set).",
+	"pool_max":            "Largest pool size that the autoscaler may choose, pool_size to 10000; 0 turns it off.",
+	"pool_scale_interval": "Least time between two changes of one node's pool, 100ms to 1h.",
+	"pool_dry_run":        "The autoscaler tells what it would do, and does nothing.",
+
+	"max_retries":       "How often a call that was surely not applied, or only reads, is tried again at once, up to 100; 0 or -1 for never, then retry_timeout does not hold either.",
 	"min_retry_backoff": "Shortest pause between tries, 1ms to 1m.",
 	"max_retry_backoff": "Longest pause between tries, min_retry_backoff to 1m.",
+
+	"retry_timeout":     "How long a call without a deadline waits for Redis to come back after an error that left nothing behind, 1ms to 5m. A call with a deadline waits until that.",
+
+	"disable_script_updates": "Turn off every way to change a script while the program runs.",
 
 	"dial_timeout":  "Bound for opening one connection, 1ms to 5m.",
 	"read_timeout":  "Bound for the wait for a reply, 1ms to 5m.",

@@ -63,7 +63,7 @@ type RedisConfig struct {
 	// only when needed.
 	PipelinePoolSize int `mapstructure:"pipeline_pool_size" json:"pipeline_pool_size"`
 	// PoolTimeout is how long a call waits for a connection, 1 ms to 5 min.
-	// Default 1 s. The context's deadline holds as well.
+	// Default 1 s. A call whose context has a deadline queues again until that.
 	PoolTimeout time.Duration `mapstructure:"pool_timeout" json:"pool_timeout"`
 	// ConnMaxIdleTime closes connections that idle longer, 1 s to 24 h.
 	// Default 30 min; -1 for never. Keep it below the server's timeout.
@@ -71,14 +71,36 @@ type RedisConfig struct {
 	// ConnMaxLifetime closes older connections, 1 s to 24 h. Default 0: never.
 	ConnMaxLifetime time.Duration `mapstructure:"conn_max_lifetime" json:"conn_max_lifetime"`
 
-	// MaxRetries is how often a call that surely was not applied, or only
-	// reads, is tried again, 0 to 100. Default 3; -1 for never. A call that may
-	// have been applied is never tried again.
+	// PoolMin and PoolMax let the autoscaler change each node's pool size between
+	// them, beginning with PoolSize: 1 to PoolSize, and PoolSize to 10,000.
+	// Default 0: the size is fixed. PoolMin without a value is PoolSize.
+	PoolMin int `mapstructure:"pool_min" json:"pool_min"`
+	PoolMax int `mapstructure:"pool_max" json:"pool_max"`
+	// PoolScaleInterval is the least time between two changes of one node's pool,
+	// 100 ms to 1 h. Default 5 s.
+	PoolScaleInterval time.Duration `mapstructure:"pool_scale_interval" json:"pool_scale_interval"`
+	// PoolDryRun makes the autoscaler tell what it would do, and do nothing.
+	PoolDryRun bool `mapstructure:"pool_dry_run" json:"pool_dry_run"`
+
+	// MaxRetries is how often a call is tried again at once, with growing
+	// pauses, if it surely was not applied or only reads, 0 to 100. Default 3; -1
+	// for never, then RetryTimeout does not hold either. A call that may have been
+	// applied is never tried again.
 	MaxRetries int `mapstructure:"max_retries" json:"max_retries"`
 	// MinRetryBackoff is the shortest pause between tries, 1 ms to 1 min. Default 10 ms.
 	MinRetryBackoff time.Duration `mapstructure:"min_retry_backoff" json:"min_retry_backoff"`
 	// MaxRetryBackoff is the longest pause between tries, 1 ms to 1 min. Default 500 ms.
 	MaxRetryBackoff time.Duration `mapstructure:"max_retry_backoff" json:"max_retry_backoff"`
+
+	// RetryTimeout is how long a call without a deadline waits for Redis to come
+	// back after an error that surely left nothing behind (a refused connection, a
+	// failover, loading), trying again every 100 to 200 ms. A call with
+	// a deadline waits until that. 1 ms to 5 min, default 10 s.
+	RetryTimeout time.Duration `mapstructure:"retry_timeout" json:"retry_timeout"`
+
+	// DisableScriptUpdates turns off every way to change a registered script while
+	// the program runs: the API, a watched directory and the fleet.
+	DisableScriptUpdates bool `mapstructure:"disable_script_updates" json:"disable_script_updates"`
 
 	// DialTimeout bounds opening one connection, 1 ms to 5 min. Default 5 s.
 	DialTimeout time.Duration `mapstructure:"dial_timeout" json:"dial_timeout"`
@@ -114,6 +136,11 @@ func (c RedisConfig) WithDefaults() RedisConfig {
 	setDefault(&c.MaxRetries, 3)
 	setDefault(&c.MinRetryBackoff, 10*time.Millisecond)
 	setDefault(&c.MaxRetryBackoff, max(500*time.Millisecond, c.MinRetryBackoff))
+	setDefault(&c.RetryTimeout, 10*time.Second)
+	if c.PoolMax > 0 {
+		setDefault(&c.PoolMin, min(c.PoolSize, c.PoolMax))
+	}
+	setDefault(&c.PoolScaleInterval, 5*time.Second)
 	setDefault(&c.DialTimeout, 5*time.Second)
 	setDefault(&c.ReadTimeout, 3*time.Second)
 	setDefault(&c.WriteTimeout, 3*time.Second)

@@ -18,6 +18,9 @@ func marshalConfig(c RedisConfig) ([]byte, error) {
 		ReadTimeout     string `json:"read_timeout"`
 		WriteTimeout    string `json:"write_timeout"`
 		CloseTimeout    string `json:"close_timeout"`
+		RetryTimeout    string `json:"retry_timeout"`
+
+		PoolScaleInterval string `json:"pool_scale_interval"`
 	}
 	return json.Marshal(struct {
 		printable
@@ -32,6 +35,9 @@ func marshalConfig(c RedisConfig) ([]byte, error) {
 		ReadTimeout:     text(c.ReadTimeout),
 		WriteTimeout:    text(c.WriteTimeout),
 		CloseTimeout:    text(c.CloseTimeout),
+		RetryTimeout:    text(c.RetryTimeout),
+
+		PoolScaleInterval: text(c.PoolScaleInterval),
 	}})
 }
 

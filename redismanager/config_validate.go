@@ -136,9 +136,24 @@ func (c *RedisConfig) validatePool(v *validator) {
 	if c.PipelinePoolSize != -1 {
 		v.number("pipeline_pool_size", c.PipelinePoolSize, 1, 10_000)
 	}
+	c.validateScaling(v)
 	if c.MaxRetries != -1 {
 		v.number("max_retries", c.MaxRetries, 0, 100)
 	}
+}
+
+func (c *RedisConfig) validateScaling(v *validator) {
+	if c.PoolMax == 0 {
+		if c.PoolMin != 0 {
+			v.refuse("pool_max", "nothing", "the largest pool size, since pool_min is set")
+		}
+		if c.PoolDryRun {
+			v.refuse("pool_max", "nothing", "the largest pool size, since pool_dry_run is set")
+		}
+		return
+	}
+	v.number("pool_min", c.PoolMin, 1, max(c.PoolSize, 1))
+	v.number("pool_max", c.PoolMax, max(c.PoolSize, 1), 10_000)
 }
 
 func (c *RedisConfig) validateTimes(v *validator) {
@@ -148,6 +163,8 @@ func (c *RedisConfig) validateTimes(v *validator) {
 	v.duration("read_timeout", c.ReadTimeout, shortest, longest)
 	v.duration("write_timeout", c.WriteTimeout, shortest, longest)
 	v.duration("close_timeout", c.CloseTimeout, shortest, longest)
+	v.duration("retry_timeout", c.RetryTimeout, shortest, longest)
+	v.duration("pool_scale_interval", c.PoolScaleInterval, 100*time.Millisecond, time.Hour)
 	v.duration("min_retry_backoff", c.MinRetryBackoff, shortest, time.Minute)
 	v.duration("max_retry_backoff", c.MaxRetryBackoff, c.MinRetryBackoff, time.Minute)
 	if c.ConnMaxIdleTime != -1 {

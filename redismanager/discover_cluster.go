@@ -30,7 +30,7 @@ type clusterDiscovery struct {
 const askedNodes = 3
 
 func newClusterDiscovery(cfg RedisConfig, tlsConfig *tls.Config) *clusterDiscovery {
-	cfg.MinIdleConns, cfg.PoolSize = -1, 1
+	cfg.MinIdleConns, cfg.PoolSize = -1, 2 // a hanging connection leaves one
 	return &clusterDiscovery{cfg: cfg, nodes: newNodeSet(cfg, tlsConfig)}
 }
 
@@ -120,7 +120,7 @@ func (d *clusterDiscovery) learn(l layout) {
 }
 
 func (d *clusterDiscovery) askNode(ctx context.Context, addr string) (layout, error) {
-	p := d.nodes.get(addr, 1, 0).acquire()
+	p := d.nodes.get(addr, d.cfg.PoolSize, 0).acquire()
 	if p == nil {
 		return layout{}, fmt.Errorf("%w: node %s", errNodeGone, addr)
 	}

@@ -29,7 +29,7 @@ type sentinelDiscovery struct {
 }
 
 func newSentinelDiscovery(cfg RedisConfig, tlsConfig *tls.Config) *sentinelDiscovery {
-	cfg.MinIdleConns, cfg.PoolSize = -1, 1
+	cfg.MinIdleConns, cfg.PoolSize = -1, 2 // a hanging connection leaves one
 	data := cfg
 	data.Mode = ModeStandalone // whatever role the server has, it is to be told
 	cfg.Mode = ModeStandalone
@@ -140,7 +140,7 @@ func boolRank(first bool) int {
 
 // askSentinel asks one sentinel for the master, and for what it knows besides.
 func (d *sentinelDiscovery) askSentinel(ctx context.Context, addr string) sentinelView {
-	p := d.sentinels.get(addr, 1, 0).acquire()
+	p := d.sentinels.get(addr, d.cfg.PoolSize, 0).acquire()
 	if p == nil {
 		return sentinelView{err: errNodeGone}
 	}
@@ -206,7 +206,7 @@ func (d *sentinelDiscovery) learn(master string, views []sentinelView) layout {
 }
 
 func (d *sentinelDiscovery) askRole(ctx context.Context, addr string) (string, error) {
-	p := d.data.get(addr, 1, 0).acquire()
+	p := d.data.get(addr, d.cfg.PoolSize, 0).acquire()
 	if p == nil {
 		return "", errNodeGone
 	}

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // call is one command or script run, repeated only where that is safe.
@@ -19,14 +16,15 @@ type call struct {
 	repeatable bool // it only reads, or is idempotent
 }
 
-// run makes attempts until one is answered, may have been applied, or the
-// configured number of retries or the deadline is used up.
+// run makes attempts until one is answered, may have been applied, or its
+// retries or its time are used up.
 func (m *Manager) run(ctx context.Context, c call) (any, error) {
 	start := time.Now()
-	for tries := 0; ; tries++ {
-		value, pause, err := m.try(ctx, &c, tries)
+	r := retrier{start: start}
+	for {
+		value, pause, err := m.try(ctx, &c, &r)
 		if err == nil || pause < 0 || !sleep(ctx, pause) {
-			c.about.Tries, c.about.Duration, c.about.Err = tries+1, time.Since(start), err
+			c.about.Tries, c.about.Duration, c.about.Err = r.tries, time.Since(start), err
 			m.callDone(ctx, c.about)
 			return value, err
 		}
@@ -35,7 +33,8 @@ func (m *Manager) run(ctx context.Context, c call) (any, error) {
 
 // try makes one attempt. pause is how long to wait before the next one,
 // negative if there must be none.
-func (m *Manager) try(ctx context.Context, c *call, tries int) (value any, pause time.Duration, err error) {
+func (m *Manager) try(ctx context.Context, c *call, r *retrier) (value any, pause time.Duration, err error) {
+	r.tries++
 	g, err := m.acquire()
 	if err != nil {
 		return nil, -1, err
@@ -52,52 +51,7 @@ func (m *Manager) try(ctx context.Context, c *call, tries int) (value any, pause
 	if isTopologyError(a) {
 		g.view.want()
 	}
-	pause = -1
-	if tries < g.cfg.MaxRetries && c.mayRepeat(a) {
-		pause = backoff(g.cfg, tries)
-	}
-	return nil, pause, c.explain(a, g)
-}
-
-// mayRepeat reports whether the attempt surely left nothing behind, or leaves
-// nothing behind by nature, and another may go better.
-func (c call) mayRepeat(a attempt) bool {
-	if a.refused {
-		return false
-	}
-	if isServerError(a.err) {
-		return isPassing(a.err.Error())
-	}
-	if a.ended {
-		return false
-	}
-	if errors.Is(a.err, redis.ErrPoolTimeout) {
-		return false // pool_timeout is the wait that was asked for
-	}
-	return !a.written || c.repeatable
-}
-
-// backoff grows from the shortest to the longest pause, each with jitter, so
-// that callers that failed together do not return together.
-func backoff(cfg RedisConfig, tries int) time.Duration {
-	d := cfg.MinRetryBackoff << min(tries, 16)
-	d = min(max(d, cfg.MinRetryBackoff), cfg.MaxRetryBackoff)
-	return d/2 + rand.N(d/2+1)
-}
-
-// sleep reports false if the context ends first, or would end within d.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
-		return false
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return a.value, r.pause(ctx, g.cfg, a, c.repeatable), c.explain(a, g)
 }
 
 // isTopologyError reports a failure that a newer view of the Cluster may cure.

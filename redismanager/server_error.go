@@ -48,11 +48,11 @@ func hasPrefix(s string, prefixes ...string) bool {
 // whole sentence counts, not only the code in front: a script may answer with a
 // code of its own, such as BUSY or TRYAGAIN, after it has written.
 var (
-	passing = regexp.MustCompile(`^(LOADING \w+ is loading the dataset in memory` +
+	away = regexp.MustCompile(`^(LOADING \w+ is loading the dataset in memory` +
 		`|CLUSTERDOWN (The cluster is down|Hash slot not served)` +
 		`|MASTERDOWN Link with MASTER is down` +
-		`|TRYAGAIN Multiple keys request during rehashing of slot` +
 		`|ERR max number of clients reached)`)
+	tryAgain    = regexp.MustCompile(`^TRYAGAIN Multiple keys request during rehashing of slot`)
 	notWritable = regexp.MustCompile(`^(NOREPLICAS Not enough good replicas to write` +
 		`|MISCONF (\w+ is configured to save RDB snapshots|Errors writing to the AOF file))`)
 	readOnly    = regexp.MustCompile(`^READONLY You can't write against a read only (replica|slave)`)
@@ -66,7 +66,7 @@ var (
 // of its own. Several refusals inside a script come as ERR with a fixed text.
 func serverClass(text string) error {
 	switch {
-	case passing.MatchString(text), notWritable.MatchString(text):
+	case away.MatchString(text), tryAgain.MatchString(text), notWritable.MatchString(text):
 		return ErrUnavailable
 	case noPermit.MatchString(text),
 		strings.Contains(text, "The user executing the script can't"),
@@ -90,12 +90,6 @@ func serverClass(text string) error {
 		return ErrScriptCompile
 	}
 	return nil
-}
-
-// isPassing reports a refusal that is expected to go away by itself, and after
-// which the call surely was not applied. What a script met halfway is not.
-func isPassing(text string) bool {
-	return !isInsideScript(text) && (passing.MatchString(text) || readOnly.MatchString(text))
 }
 
 // isInsideScript reports whether Redis says that the error arose while the
