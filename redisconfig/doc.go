@@ -33,4 +33,21 @@
 // Variables that Kubernetes sets by itself for a Service named statelink-redis
 // (STATELINK_REDIS_SERVICE_HOST, STATELINK_REDIS_PORT=tcp://... and their kind)
 // are no settings and left alone.
+//
+// # Following the file
+//
+// [Watch] follows the file, and those that password_file,
+// sentinel_password_file and the keys of tls name, so that a rotated password
+// or certificate needs no restart. What differs from the configuration in force
+// is handed to the manager once two readings, 100 ms apart, agree on it, or
+// after 1 s of unrest; what is invalid, or cannot be applied, changes nothing
+// and is reported. It counts what the files say, not how they came to say it:
+// written in place, renamed over, removed and created, a ConfigMap's links. The
+// system's notifications only tell when to look, and the files are read every
+// 5 s as well, for file systems that do not notify. A file that Kubernetes
+// mounts by subPath never changes: mount the folder.
+//
+// The files are one configuration: while one of them is bad, nothing of the
+// others is applied, a rotated password neither. [Watcher.Err] tells of it and
+// belongs into a health check.
 package redisconfig

@@ -1,9 +1,14 @@
 package redisconfig_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 
 	"github.com/statelink/statelink/redisconfig"
+	"github.com/statelink/statelink/redismanager"
 )
 
 func ExampleLoadRedisConfig() {
@@ -34,6 +39,56 @@ func ExampleLoadRedisConfig_refused() {
 	// invalid argument: redis.pol_size in the overrides: unknown key, did you mean redis.pool_size?
 	// invalid argument: redis.read_timeout in the overrides: got "3", want a duration with its unit (ms, s, m, h) such as 3s
 	// invalid argument: redis.db in the overrides: got -1, want 0 to 1000000
+}
+
+func ExampleWatch() {
+	dir, err := os.MkdirTemp("", "statelink")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "app.yaml")
+	write := func(content string) {
+		_ = os.WriteFile(path+".new", []byte(content), 0o600)
+		_ = os.Rename(path+".new", path)
+	}
+
+	write("redis: {pool_size: 10}")
+	reports := make(chan redisconfig.Report, 10)
+	watcher, err := redisconfig.Watch(
+		redisconfig.WithFile(path),
+		redisconfig.WithoutEnv(),
+		redisconfig.WithReport(func(r redisconfig.Report) { reports <- r }),
+		redisconfig.WithWatchLogger(slog.New(slog.DiscardHandler)), // in a program: leave this option out
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = watcher.Close() }()
+	// In a program: redismanager.New(ctx, *watcher.Config()), and then
+	// watcher.Follow(manager.UpdateConfigContext).
+	err = watcher.Follow(func(_ context.Context, config *redismanager.RedisConfig) error {
+		fmt.Println("apply pool size", config.PoolSize)
+		return nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	write("redis: {pool_size: 20}")
+	r := <-reports
+	fmt.Println(r.Result, r.Changed, watcher.Config().PoolSize)
+
+	write("redis: {pool_size: 0}")
+	r = <-reports
+	fmt.Println(r.Result, watcher.Config().PoolSize, watcher.Err() != nil)
+	// Output:
+	// apply pool size 20
+	// applied [redis.pool_size] 20
+	// refused 20 true
 }
 
 func ExampleParseURL() {

@@ -28,6 +28,7 @@ func (l *loader) addFile(o options, env map[string]string) {
 	if path == "" {
 		return
 	}
+	l.file = path
 	content, problem, err := readConfigFile(path)
 	if problem == "" {
 		problem = l.addSections(path, content)

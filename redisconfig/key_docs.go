@@ -10,7 +10,7 @@ var keyDocs = map[string]string{
 
 	"username":      "ACL user of the data nodes. Without one: the server's default user.",
 	"password":      "Password of the user. Better kept in a file, see password_file.",
-	"password_file": "File that holds the password, at most 4 KiB; one newline at its end is dropped. Read once, at loading.",
+	"password_file": "File that holds the password, at most 4 KiB; one newline at its end is dropped. Watch follows its changes.",
 	"db":            "Database number, 0 to 1000000. A Cluster has only 0.",
 
 	"master_name":            "Name under which the sentinels know the master. Required in mode sentinel.",

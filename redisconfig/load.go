@@ -18,8 +18,8 @@ import (
 //
 // The error holds every problem found, one [*SettingError] per line, and
 // matches [redismanager.ErrInvalidArgument]; for a missing file it matches
-// [io/fs.ErrNotExist] too. password_file and the file are read once: to follow
-// their changes load again and hand the result to the manager's UpdateConfig.
+// [io/fs.ErrNotExist] too. password_file and the file are read once: [Watch]
+// follows their changes.
 //
 // Calls may run at the same time: nothing of the process but its environment
 // is read, and nothing is written.
@@ -28,20 +28,27 @@ func LoadRedisConfig(opts ...Option) (*redismanager.RedisConfig, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
+	return gather(o).finish()
+}
+
+// gather reads every source.
+func gather(o options) *loader {
 	l := &loader{settings: layer{}}
 	env := l.variables(o)
 	l.addFile(o, env)
 	l.addEnvironment(o, env)
 	l.addOverrides(o)
 	l.readSecretFiles()
-	return l.finish()
+	return l
 }
 
 // loader holds what the sources have said so far.
 type loader struct {
 	problems
 	settings layer
-	partial  bool // a source is missing, so the settings cannot be judged as a whole
+	file     string   // the configuration file, empty for none
+	others   []string // the files that the settings name, readable or not
+	partial  bool     // a source is missing, so the settings cannot be judged as a whole
 }
 
 // finish turns the settings into a checked configuration.

@@ -10,7 +10,7 @@ import (
 // STATELINK_REDIS_ADDR and so on.
 const DefaultPrefix = "STATELINK"
 
-// Option says where [LoadRedisConfig] looks. Without any it reads the
+// Option says where [LoadRedisConfig] and [Watch] look. Without any it reads the
 // environment with [DefaultPrefix], and the file which that names, if any.
 type Option func(*options)
 
@@ -21,10 +21,11 @@ type options struct {
 	environ   func() []string
 	overrides map[string]any
 	url       string
+	watch     watchOptions
 }
 
 func newOptions(opts []Option) options {
-	o := options{prefix: DefaultPrefix, environ: os.Environ}
+	o := options{prefix: DefaultPrefix, environ: os.Environ, watch: defaultWatch()}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(&o)

@@ -15,6 +15,7 @@ func (l *loader) readSecretFiles() {
 		}
 		delete(l.settings, name+"_file")
 		path, _ := file.value.(string)
+		l.others = append(l.others, path)
 		secret, problem, cause := readSecret(path)
 		if problem != "" {
 			l.breaks(name)
