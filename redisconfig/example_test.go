@@ -116,6 +116,7 @@ func ExampleKeys() {
 		}
 	}
 	// Output:
+	// redis.pool_scale_interval STATELINK_REDIS_POOL_SCALE_INTERVAL 5s
 	// redis.dial_timeout STATELINK_REDIS_DIAL_TIMEOUT 5s
 	// redis.close_timeout STATELINK_REDIS_CLOSE_TIMEOUT 5s
 }
