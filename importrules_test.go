@@ -27,6 +27,10 @@ type importRule struct {
 var importRules = []importRule{
 	{"cmd/statelink", []string{"internal/cli"}, testOnly},
 	{"internal/cli", []string{".", "redisconfig", "redismanager", "scripts", "embedded"}, testOnly},
+	{"examples/logrus", []string{".", "embedded", "redismanager"}, except(heavy, miniredis, logrus)},
+	{"examples/monitoring", []string{".", "embedded", "metrics", "redismanager", "tracing"}, except(heavy, miniredis, prometheus, otel)},
+	{"metrics", []string{".", "redismanager"}, except(heavy, prometheus)},
+	{"tracing", []string{".", "redismanager"}, except(heavy, otel)},
 	{".", []string{"redismanager", "scripts"}, except(heavy)},
 	{"redisconfig", []string{"redismanager"}, except(heavy, viper, pflag)},
 	{"redismanager", nil, except(heavy)},
@@ -36,9 +40,12 @@ var importRules = []importRule{
 }
 
 const (
-	miniredis = "github.com/alicebob/miniredis"
-	pflag     = "github.com/spf13/pflag"
-	viper     = "github.com/spf13/viper"
+	logrus     = "github.com/sirupsen/logrus"
+	miniredis  = "github.com/alicebob/miniredis"
+	otel       = "go.opentelemetry.io"
+	pflag      = "github.com/spf13/pflag"
+	prometheus = "github.com/prometheus"
+	viper      = "github.com/spf13/viper"
 )
 
 // testOnly is for tests, or for the comparison in bench, which is a module of its own.
@@ -54,13 +61,13 @@ var testOnly = []string{
 
 // heavy is what a user of the library must not compile unless they ask for it.
 var heavy = append([]string{
+	logrus,
 	miniredis,
+	otel,
 	pflag,
+	prometheus,
 	viper,
-	"github.com/prometheus",
-	"github.com/sirupsen/logrus",
 	"github.com/spf13/cobra",
-	"go.opentelemetry.io",
 	"google.golang.org/grpc",
 }, testOnly...)
 

@@ -46,13 +46,29 @@ func fenced(tb testing.TB, language string, n int) string {
 	return string(blocks[n-1][1])
 }
 
+// TestReadmeMonitoring holds each line of the part about monitoring against the
+// program that it is taken from, which has a test of its own.
+func TestReadmeMonitoring(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	_, part, _ := strings.Cut(string(readme), "\n## Monitoring\n")
+	_, part, _ = strings.Cut(part, "```go\n")
+	block, _, _ := strings.Cut(part, "```")
+	program, err := os.ReadFile("examples/monitoring/main.go")
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, strings.Count(block, "\n"), 3)
+	for line := range strings.Lines(block) {
+		require.Contains(t, string(program), "\t"+line)
+	}
+}
+
 // TestReadmeLinks follows every relative link of the documents.
 func TestReadmeLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:\[\]]+)(#[^)]*)?\)`) // "[a-z](" in a pattern is no link
 	documents, err := filepath.Glob("docs/decisions/*.md")
 	require.NoError(t, err)
 	found := 0
-	for _, document := range append(documents, "README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md") {
+	for _, document := range append(documents, "deploy/README.md", "docs/metrics.md", "examples/README.md", "README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md") {
 		text, err := os.ReadFile(document)
 		require.NoError(t, err)
 		for _, match := range link.FindAllSubmatch(text, -1) {
