@@ -42,6 +42,7 @@ type attempt struct {
 	client   *redis.Client // nil if no node could be chosen
 	waited   time.Duration
 	ended    bool // the caller's context had ended by then
+	acks     acknowledged
 }
 
 // sendTo sends the command once over c.

@@ -69,16 +69,39 @@ func (m *Manager) ExecuteScript(ctx context.Context, script string, keys []strin
 			return nil, err
 		}
 	}
-	return m.runScript(ctx, e, keys, args)
+	return m.runScript(ctx, e, keys, args, Acks{})
 }
 
-func (m *Manager) runScript(ctx context.Context, e *scriptEntry, keys []string, args []any) (any, error) {
+// ScriptCall is one run of a script with more than [Manager.ExecuteScript] has
+// room for.
+type ScriptCall struct {
+	Script string   // registered name
+	Keys   []string // all in one slot, at least one in a Cluster
+	Args   []any
+	Acks   Acks // asked for if the script is no reader
+}
+
+// Run is [Manager.ExecuteScript] for a registered script. If fewer replicas than
+// asked for acknowledged the change, it gives the script's answer together with a
+// [*NotDurableError].
+func (m *Manager) Run(ctx context.Context, c ScriptCall) (any, error) {
+	e, err := m.entry(c.Script)
+	if err != nil {
+		return nil, err
+	}
+	if e.ReadOnly() {
+		c.Acks = Acks{}
+	}
+	return m.runScript(ctx, e, c.Keys, c.Args, c.Acks)
+}
+
+func (m *Manager) runScript(ctx context.Context, e *scriptEntry, keys []string, args []any, acks Acks) (any, error) {
 	args, err := sendable(args)
 	if err != nil {
 		return nil, err
 	}
-	r := &scriptRun{entry: e, keys: keys, args: args}
-	return m.run(ctx, call{about: e.about(), once: r.once, explain: r.explain, repeatable: e.repeatable})
+	r := &scriptRun{entry: e, keys: keys, args: args, acks: acks}
+	return m.run(ctx, call{about: e.about(), once: r.once, explain: r.explain, repeatable: e.repeatable, acks: acks})
 }
 
 // scriptRun is one call of a script.
@@ -86,6 +109,7 @@ type scriptRun struct {
 	entry *scriptEntry
 	keys  []string
 	args  []any
+	acks  Acks
 }
 
 // once sends EVALSHA, and EVAL if the node does not know the SHA: that reply
@@ -100,9 +124,9 @@ func (r *scriptRun) once(ctx context.Context, g *generation) attempt {
 		key = r.keys[0]
 	}
 	b := r.entry.forServer(g.plain)
-	a := g.send(ctx, key, r.command("evalsha", b.sha))
+	a := g.send(ctx, key, r.command("evalsha", b.sha), r.acks)
 	if isNoScript(a.err) {
-		a = g.send(ctx, key, r.command("eval", b.source))
+		a = g.send(ctx, key, r.command("eval", b.source), r.acks)
 		a.repaired = true
 	}
 	return a

@@ -46,7 +46,7 @@ func (g *generation) sendGroup(ctx context.Context, n *node, cmds []keyed, membe
 		part := members[start:min(start+pipelineSize, len(members))]
 		n.pipeline(ctx, cmds, part, attempts)
 		for _, i := range part {
-			attempts[i] = g.follow(ctx, attempts[i], cmds[i].args)
+			attempts[i] = g.follow(ctx, attempts[i], cmds[i].args, Acks{})
 		}
 	}
 }

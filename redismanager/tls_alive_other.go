@@ -1,0 +1,12 @@
+//go:build !(linux || darwin || dragonfly || freebsd || netbsd || openbsd)
+
+package redismanager
+
+import (
+	"crypto/tls"
+	"net"
+)
+
+// watchTLS does nothing where sockets cannot be looked at without reading them:
+// there a restarted server costs each idle TLS connection one failed call.
+func watchTLS(c *tls.Conn) net.Conn { return c }
