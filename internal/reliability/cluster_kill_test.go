@@ -29,6 +29,7 @@ type shard struct {
 }
 
 func newShard(t *testing.T, c *redistest.Cluster, ns string, victim *redistest.Server, uids ...[]string) *shard {
+	t.Helper()
 	s := &shard{cluster: c, victim: victim, ns: ns, hit: map[string]bool{}}
 	owner := map[int]*redistest.Server{}
 	for _, list := range uids {
@@ -64,29 +65,15 @@ func (s *shard) group(uids []string) func(caller int) string {
 func TestClusterMasterKilled(t *testing.T) {
 	watchLeaks(t)
 	cluster, ns := startPartialCluster(t), redistest.NewPrefix(t)
-	hasty, patient, others := uidsOf("hasty", 200), uidsOf("patient", 20), uidsOf("plain", 20)
-	s := newShard(t, cluster, ns, cluster.Masters()[0], hasty, patient, others)
+	s := newShard(t, cluster, ns, cluster.Masters()[0], hasty, patient, beside)
 
-	hastyLinks := NewLinks(ours{open(t, clusterConfig(cluster)), ns}, hasty, JudgeLibrary)
-	patientLinks := NewLinks(ours{open(t, clusterConfig(cluster)), ns}, patient, JudgeLibrary)
-	plainLinks := NewLinks(plain{plainCluster(t, cluster), ns}, others, JudgePlain)
-	run := func(l *Links, uids []string, timeout time.Duration) *Running {
-		return Load{
-			Callers: len(uids), Timeout: timeout, Pause: 50 * time.Millisecond,
-			Group: s.group(uids), Call: l.Call, Judge: l.judge,
-		}.Start()
-	}
-	first := run(hastyLinks, hasty, time.Second)
-	second := run(patientLinks, patient, 10*time.Second)
-	third := run(plainLinks, others, time.Second)
-	requireTraffic(t, first, 1000)
+	loads := startLoads(t, ns, clusterConfig(cluster), plainCluster(t, cluster), s.group)
+	requireTraffic(t, loads.hasty, 1000)
 
 	fault := time.Now()
 	s.victim.Kill()
 	time.Sleep(pick(20*time.Second, 9*time.Second))
-	reportHasty(t, first.Stop(), hastyLinks, fault)
-	reportPatient(t, second.Stop(), patientLinks)
-	reportBeside(t, third.Stop(), fault)
+	loads.report(t, fault, clusterWindow, clusterWindow)
 	require.NotSame(t, s.victim, cluster.NodeForKey(t, keys.User(ns, uidOn(s, hasty))), "nobody took over")
 }
 
@@ -97,38 +84,4 @@ func uidOn(s *shard, uids []string) string {
 		}
 	}
 	return uids[0]
-}
-
-func reportHasty(t *testing.T, groups map[string]Tally, l *Links, fault time.Time) {
-	hit, rest := groups[onHitShard], groups[elsewhere]
-	f := newFigures(t, library+", 200 callers, 1 s per call")
-	f.load(hit)
-	f.window(hit, fault)
-	f.tookAtMost("window of errors on the shard", hit.Window(), clusterWindow)
-	f.exactly("failed calls on other shards", rest.Failed(), 0)
-	f.took("99th percentile call on other shards", rest.Latency.Quantile(0.99))
-	f.exactly("wrong answers", int(l.Wrong.Load()), 0)
-	f.count("acknowledged links seen lost (no replica asked)", int(l.Lost.Load()))
-	for class, err := range rest.Examples {
-		t.Logf("other shards: %s: %v", class, err)
-	}
-}
-
-func reportPatient(t *testing.T, groups map[string]Tally, l *Links) {
-	hit, rest := groups[onHitShard], groups[elsewhere]
-	f := newFigures(t, library+", 20 callers, 10 s per call")
-	f.load(hit)
-	f.exactly("failed calls, outcome unknown left out", hit.Failed()-hit.Unknown+rest.Failed()-rest.Unknown, 0)
-	f.count("outcome unknown", hit.Unknown+rest.Unknown)
-	f.took("longest call", hit.Latency.Max())
-	f.exactly("wrong answers", int(l.Wrong.Load()), 0)
-}
-
-// reportBeside wants the control to fail for longer than the library may.
-func reportBeside(t *testing.T, groups map[string]Tally, fault time.Time) {
-	hit := groups[onHitShard]
-	f := newFigures(t, control+", 20 callers, beside it")
-	f.load(hit)
-	f.window(hit, fault)
-	f.tookAtLeast("window of errors on the shard (cut off by the end of the run)", hit.Window(), clusterWindow)
 }

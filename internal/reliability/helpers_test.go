@@ -23,8 +23,8 @@ const (
 	forever = statelink.PersistForever
 )
 
-// pick gives the length of a full run or that of a short one.
-func pick(inFull, inShort time.Duration) time.Duration {
+// pick gives what is meant for a full run or for a short one.
+func pick[T any](inFull, inShort T) T {
 	if full {
 		return inFull
 	}
