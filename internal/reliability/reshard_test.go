@@ -12,6 +12,7 @@ import (
 
 	"github.com/statelink/statelink"
 	"github.com/statelink/statelink/internal/redistest"
+	"github.com/statelink/statelink/scripts"
 )
 
 // Half of the slots that move hold links, half the states of pods.
@@ -83,7 +84,10 @@ func (s *reshard) call(ctx context.Context, caller, n int) error {
 	calls := []func() error{
 		func() error { return second(s.scripts.ExecuteSetLink(ctx, link, user, service, n, forever)) },
 		func() error { return second(s.scripts.ExecuteSetLinkIfAbsent(ctx, link, user, service, n, forever)) },
-		func() error { _, _, err := s.scripts.ExecuteTrySetLink(ctx, link, user, service, n, forever); return err },
+		func() error {
+			_, _, err := s.scripts.ExecuteTrySetLink(ctx, link, user, service, n, forever)
+			return err
+		},
 		func() error { return second(s.scripts.ExecuteGetLinkIfPersist(ctx, link)) },
 		func() error { return second(s.scripts.ExecuteGetLinkService(ctx, user)) },
 		func() error {
@@ -91,7 +95,9 @@ func (s *reshard) call(ctx context.Context, caller, n int) error {
 			return err
 		},
 		func() error { return second(s.scripts.ExecuteRemoveLinkWithId(ctx, link, user, service, 0, n-1)) },
-		func() error { return second(s.scripts.ExecuteSetState(ctx, state, caller, int64(n), statelink.RoutingReady)) },
+		func() error {
+			return second(s.scripts.ExecuteSetState(ctx, state, caller, int64(n), statelink.RoutingReady))
+		},
 		func() error { return second(s.scripts.ExecuteGetServicePod(ctx, state, time.Minute, 5)) },
 		func() error { _, _, err := s.scripts.ExecuteGetService(ctx, state); return err },
 		func() error { return second(s.exec.BatchGetLinkedPod(ctx, s.ns, s.uids, service)) },
@@ -105,8 +111,9 @@ func second[T any](_ T, err error) error { return err }
 // pipeline is what a plain client does to save round trips: the SHA is known, so
 // EVALSHA goes into a pipeline.
 func (s *reshard) pipeline(client redis.UniversalClient) func(context.Context, int, int) error {
-	sha := plainLinks.Hash()
-	load := sync.OnceValue(func() error { return plainLinks.Load(context.Background(), client).Err() })
+	script := redis.NewScript(mustScript(scripts.SetLink) + "-- of its own, so that nobody else loads it\n")
+	sha := script.Hash()
+	load := sync.OnceValue(func() error { return script.Load(context.Background(), client).Err() })
 	return func(ctx context.Context, _, n int) error {
 		if err := load(); err != nil {
 			return err

@@ -3,9 +3,11 @@ package reliability
 import (
 	"errors"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/statelink/statelink"
+	"github.com/statelink/statelink/redismanager"
 )
 
 // Outcome is what a caller knows of its call afterwards.
@@ -91,11 +93,25 @@ func (t *Tally) fail(r result) {
 		t.Classes, t.Examples = map[string]int{}, map[string]error{}
 		t.First = r.ended
 	}
-	class := string(statelink.Classify(r.err))
+	class := classOf(r.err)
 	t.Classes[class]++
 	t.Examples[class] = r.err
 	t.Last = r.ended
 	t.FailedTime += r.ended.Sub(r.begun)
+}
+
+// classOf is the library's class or, for what it does not know, the code of the
+// server's reply.
+func classOf(err error) string {
+	class := statelink.Classify(err)
+	if class != redismanager.ClassOther {
+		return string(class)
+	}
+	word, _, _ := strings.Cut(err.Error(), " ")
+	if word != strings.ToUpper(word) {
+		return string(class)
+	}
+	return word
 }
 
 func (t *Tally) add(o Tally) {
