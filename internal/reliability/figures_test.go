@@ -100,6 +100,12 @@ func (f *figures) load(t Tally) {
 	f.count("calls", t.Calls)
 	f.took("median call", t.Latency.Quantile(0.5))
 	f.took("99th percentile call", t.Latency.Quantile(0.99))
+	f.failures(t)
+}
+
+// failures logs one failure of each class.
+func (f *figures) failures(t Tally) {
+	f.t.Helper()
 	for class, n := range t.Classes {
 		f.t.Logf("%s: %d calls failed as %s, such as: %v", f.Run, n, class, t.Examples[class])
 	}
