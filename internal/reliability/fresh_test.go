@@ -16,11 +16,12 @@ import (
 // acknowledged link can be looked for afterwards.
 type fresh struct {
 	on    Linker
-	acked [][]string // by caller; each written by its caller alone
+	judge func(error) Outcome // reads the errors of on
+	acked [][]string          // by caller; each written by its caller alone
 }
 
 func newFresh(on Linker, callers int) *fresh {
-	return &fresh{on: on, acked: make([][]string, callers)}
+	return &fresh{on: on, judge: JudgeLibrary, acked: make([][]string, callers)}
 }
 
 func (f *fresh) call(ctx context.Context, caller, n int) error {

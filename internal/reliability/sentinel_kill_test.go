@@ -43,7 +43,7 @@ func TestPlannedFailoverWithoutAcks(t *testing.T) {
 // acknowledged links that are gone.
 func plannedFailover(t *testing.T, f *figures, set *redistest.SentinelSet, e *statelink.Executor, links *fresh, ns string) (missing int) {
 	t.Helper()
-	load := Load{Callers: len(links.acked), Timeout: time.Second, Pause: 2 * time.Millisecond, Call: links.call}.Start()
+	load := Load{Callers: len(links.acked), Timeout: time.Second, Pause: 2 * time.Millisecond, Call: links.call, Judge: links.judge}.Start()
 	requireTraffic(t, load, 1000)
 	old := set.Master()
 	require.NoError(t, sentinelCommand(t, set, "failover", set.MasterName))

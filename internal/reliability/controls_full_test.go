@@ -62,3 +62,42 @@ func TestClusterMasterKilledFullCoverage(t *testing.T) {
 	f.tookAtMost("window of errors on the other shards", rest.Window(), clusterWindow)
 	f.exactly("wrong answers", int(links.Wrong.Load()), 0)
 }
+
+// TestWaitPlain is the control of the acknowledgements: WAIT has no key, so
+// go-redis' client for a Cluster asks any node, and is told that a replica has
+// what its own replica has never heard of.
+func TestWaitPlain(t *testing.T) {
+	watchLeaks(t)
+	cluster, ns := redistest.StartCluster(t), redistest.NewPrefix(t)
+	client := plainCluster(t, cluster)
+	victim := cluster.Masters()[0]
+	replica := cluster.ReplicaOf(victim)
+	s := newShard(t, cluster, ns, victim, hasty)
+	replica.Pause()
+	defer replica.Resume()
+	asked, confirmed := 0, 0
+	for _, uid := range hasty {
+		if !s.hit[uid] || asked == 30 {
+			continue
+		}
+		asked++
+		_, err := plain{client, ns}.Set(within(t, time.Second), uid, 1)
+		require.NoError(t, err)
+		n, err := client.Wait(within(t, 5*time.Second), 1, 20*time.Millisecond).Result()
+		require.NoError(t, err)
+		confirmed += count(n >= 1)
+	}
+	f := newFigures(t, control)
+	f.exactly("links made while their replica is stopped", asked, 30)
+	f.atLeast("of them confirmed by WAIT 1", confirmed, 1)
+}
+
+// TestPlannedFailoverPlain is TestPlannedFailoverWithoutAcks with go-redis' own
+// client.
+func TestPlannedFailoverPlain(t *testing.T) {
+	watchLeaks(t)
+	set, ns := redistest.StartSentinel(t), redistest.NewPrefix(t)
+	links := newFresh(plain{plainSentinel(t, set), ns}, 50)
+	links.judge = JudgePlain
+	plannedFailover(t, newFigures(t, control), set, open(t, sentinelConfig(set)), links, ns)
+}
