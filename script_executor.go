@@ -46,10 +46,9 @@ func (s *ScriptExecutor) run(ctx context.Context, script string, keys []string, 
 	return s.manager.Run(ctx, redismanager.ScriptCall{Script: script, Keys: keys, Args: args, Acks: s.acks})
 }
 
-// WithReplicaAcks gives an executor of the same scripts whose changes wait for
-// replicas. See [Executor.WithReplicaAcks].
-func (s *ScriptExecutor) WithReplicaAcks(n int, timeout time.Duration) *ScriptExecutor {
-	return &ScriptExecutor{manager: s.manager, acks: redismanager.Acks{Replicas: n, Timeout: timeout}}
+// withAcks gives an executor of the same scripts whose changes wait for replicas.
+func (s *ScriptExecutor) withAcks(acks redismanager.Acks) *ScriptExecutor {
+	return &ScriptExecutor{manager: s.manager, acks: acks}
 }
 
 // ExecuteSetLink sets the link, whatever it was, and gives the previous pod or [NoPod].

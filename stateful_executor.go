@@ -109,7 +109,7 @@ func Open(ctx context.Context, cfg redismanager.RedisConfig, opts ...Option) (*E
 // docs/reliability.md for what it survives.
 func (e *Executor) WithReplicaAcks(n int, timeout time.Duration) *Executor {
 	derived := *e
-	derived.scripts = e.scripts.WithReplicaAcks(n, timeout)
+	derived.scripts = e.scripts.withAcks(redismanager.Acks{Replicas: n, Timeout: timeout})
 	derived.owned = false
 	return &derived
 }

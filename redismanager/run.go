@@ -55,7 +55,12 @@ func (m *Manager) try(ctx context.Context, c *call, r *retrier) (value any, paus
 	if isTopologyError(a) {
 		g.view.want()
 	}
-	return a.value, r.pause(ctx, g.cfg, a, c.repeatable), c.explain(a, g)
+	pause, err = r.pause(ctx, g.cfg, a, c.repeatable), c.explain(a, g)
+	if r.last != nil && a.ended && !a.written { // the deadline says less than what kept it from being met
+		err = fmt.Errorf("%w; before that: %w", err, r.last)
+	}
+	r.last = err
+	return a.value, pause, err
 }
 
 // isTopologyError reports a failure that a newer view of the Cluster may cure.
