@@ -38,13 +38,17 @@ func (a Acks) validate(cfg RedisConfig) error {
 	return nil
 }
 
-// wait is the command that asks for them. It gives up a little before the
-// context does, so that the answer to the change itself still arrives in time.
+// waitLate is how late Redis answers a WAIT whose time is up: it looks at clients
+// ten times a second.
+const waitLate = 120 * time.Millisecond
+
+// wait is the command that asks for them. It gives up before the context does,
+// so that its answer still arrives in time.
 func (a Acks) wait(ctx context.Context) []any {
 	timeout := a.Timeout
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
-		timeout = min(timeout, left-left/10-5*time.Millisecond)
+		timeout = min(timeout, max(left-waitLate, left/2))
 	}
 	return []any{"wait", a.Replicas, max(timeout.Milliseconds(), 1)} // 0 would wait for ever
 }
@@ -113,7 +117,7 @@ func (n *node) doAll(ctx context.Context, args []any, asking bool, acks Acks) at
 		_ = pipe.Process(ctx, wait)
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
-	a := attempt{value: cmd.Val(), err: cmd.Err(), written: cmd.written, node: n.addr, client: p.Client}.finish(ctx, start)
+	a := cmd.attempt(n.addr, p.Client).finish(ctx, start)
 	if wait != nil && a.err == nil {
 		a.acks = answerOf(wait, time.Since(start))
 	}

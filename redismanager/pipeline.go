@@ -71,8 +71,6 @@ func (n *node) pipeline(ctx context.Context, cmds []keyed, members []int, attemp
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
 	for at, i := range members {
-		cmd := sent[at]
-		a := attempt{value: cmd.Val(), err: cmd.Err(), written: cmd.written, node: n.addr, client: p.Client}
-		attempts[i] = a.finish(ctx, start)
+		attempts[i] = sent[at].attempt(n.addr, p.Client).finish(ctx, start)
 	}
 }
