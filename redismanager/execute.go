@@ -29,10 +29,10 @@ func (m *Manager) GetScriptSHA(name string) (string, error) {
 // Scripts lists the registered scripts, sorted by name.
 func (m *Manager) Scripts() []ScriptInfo {
 	plain := m.current.Load().plain
-	entries := m.scripts.all()
-	list := make([]ScriptInfo, len(entries))
-	for i, e := range entries {
-		list[i] = e.info(plain)
+	histories := m.scripts.sorted()
+	list := make([]ScriptInfo, len(histories))
+	for i, h := range histories {
+		list[i] = h.info(h.current, plain)
 	}
 	return list
 }
@@ -41,11 +41,15 @@ func (m *Manager) entry(name string) (*scriptEntry, error) {
 	if e := m.scripts.get(name); e != nil {
 		return e, nil
 	}
+	if base, version, ok := cutVersion(name); ok && m.scripts.history(base) != nil {
+		return nil, fmt.Errorf("%w: version %d of %s is not kept", ErrScriptUnknown, version, base)
+	}
 	return nil, fmt.Errorf("%w: no script is registered as %s (%d are)", ErrScriptUnknown, quoteShort(name), m.scripts.Len())
 }
 
-// ExecuteScript runs a registered script by its name, or Lua source given in
-// the call, on the master that serves the keys. Both run as EVALSHA; a node
+// ExecuteScript runs a registered script by its name, one of its kept versions
+// by name and number ("name@3"), or Lua source given in the call, on the master
+// that serves the keys. All run as EVALSHA; a node
 // that lacks the script gets it within the call. The script is sent once: if
 // its reply is lost the error is [ErrOutcomeUnknown], unless it only reads or
 // is declared idempotent. Other errors: [ErrScriptUnknown], [ErrScriptCompile],
@@ -60,7 +64,7 @@ func (m *Manager) entry(name string) (*scriptEntry, error) {
 func (m *Manager) ExecuteScript(ctx context.Context, script string, keys []string, args []interface{}) (interface{}, error) {
 	e := m.scripts.get(script)
 	if e == nil {
-		if isScriptName(script) {
+		if _, _, versioned := cutVersion(script); versioned || isScriptName(script) {
 			_, err := m.entry(script)
 			return nil, err
 		}

@@ -50,6 +50,7 @@ type Manager struct {
 	adHoc   *adHocScripts
 	leases  leases
 	events  events
+	hot     hotScripts
 
 	current  atomic.Pointer[generation]
 	updating chan struct{} // holds one token; who has it may replace current
@@ -235,6 +236,7 @@ func (m *Manager) Close() error {
 func (m *Manager) shutdown() error {
 	m.isClosed.Store(true)
 	m.stop()
+	m.hot.seal()
 	m.background.Wait()
 	<-m.updating // an update in progress sees the end and gives up
 	g := m.current.Load()
