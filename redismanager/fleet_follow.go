@@ -120,6 +120,9 @@ func (f *fleetFollower) look(ctx context.Context) {
 		f.m.log.Info("the script registry is followed again", "key", f.Key)
 	}
 	f.down = err != nil
+	if f.down {
+		f.reported = "" // who knows what is left of it
+	}
 }
 
 // take asks for the revision, and for the rest only if that has changed.
@@ -158,6 +161,7 @@ func (f *fleetFollower) isLost(revision string) bool {
 	lost := revision == "" && f.revision != ""
 	if lost && !f.lost {
 		f.m.log.Warn("the script registry is gone; the current versions stay", "key", f.Key)
+		f.reported = ""
 	}
 	f.lost = lost
 	return lost

@@ -27,7 +27,7 @@ type ScriptInfo struct {
 // Reading takes no lock; a body is hashed once, when it is registered or
 // becomes a version.
 type ScriptCache struct {
-	mu    sync.Mutex // serialises writers
+	mu        sync.Mutex // serialises writers
 	histories atomic.Pointer[map[string]*scriptHistory]
 }
 
