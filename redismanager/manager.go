@@ -234,9 +234,8 @@ func (m *Manager) Close() error {
 }
 
 func (m *Manager) shutdown() error {
-	m.isClosed.Store(true)
+	m.seal()
 	m.stop()
-	m.hot.seal()
 	m.background.Wait()
 	<-m.updating // an update in progress sees the end and gives up
 	g := m.current.Load()

@@ -43,11 +43,11 @@ func (m *Manager) spawn(work func()) error {
 	return nil
 }
 
-// seal waits for a goroutine that is being started. The manager says by then
-// that it is closed, so no other follows.
-func (h *hotScripts) seal() {
-	h.starting.Lock()
-	h.starting.Unlock() //nolint:staticcheck // nothing is to be done in between
+// seal says that the manager is closed; from then on spawn starts nothing.
+func (m *Manager) seal() {
+	m.hot.starting.Lock()
+	defer m.hot.starting.Unlock()
+	m.isClosed.Store(true)
 }
 
 // UpdateScript gives a registered script a new body. The body is compiled on
