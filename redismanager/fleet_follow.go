@@ -43,6 +43,9 @@ func (m *Manager) JoinScriptFleet(ctx context.Context, fleet ScriptFleet) (leave
 	if err != nil {
 		return nil, err
 	}
+	if m.isClosed.Load() {
+		return nil, ErrClosed
+	}
 	f := &fleetFollower{m: m, keys: keys, ScriptFleet: fleet, taken: map[string]*takenScript{}, done: make(chan struct{})}
 	f.look(ctx)
 	life, cancel := context.WithCancel(m.life)

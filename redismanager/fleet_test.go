@@ -305,11 +305,12 @@ func TestScriptFleetArguments(t *testing.T) {
 }
 
 // A process that may read the registry and write its reports can follow, and
-// cannot push.
+// cannot push. Who may push needs little more than that.
 func TestScriptFleetRights(t *testing.T) {
 	srv := redistest.StartServer(t, redistest.WithACL("app on >app-secret -@all %R~{x}* ~{x}:seen ~{x}:reports ~app:*"+
-		" +evalsha +eval +script|load +incr +hget +hgetall +hset +hdel +zadd +zrem +zrangebyscore +zscore +pexpire +time"))
-	operator := open(t, redismanager.RedisConfig{Addr: srv.Addr()}, redismanager.WithScripts(saying("v1")))
+		" +evalsha +eval +script|load +incr +hget +hgetall +hset +hdel +zadd +zrem +zrangebyscore +zscore +pexpire +time",
+		"ops on >ops-secret -@all ~{x}* +evalsha +eval +script|load +hget +hgetall +hset +hdel +hexists +zrangebyscore +time"))
+	operator := open(t, redismanager.RedisConfig{Addr: srv.Addr(), Username: "ops", Password: "ops-secret"}, redismanager.WithScripts(saying("v1")))
 	m := open(t, redismanager.RedisConfig{Addr: srv.Addr(), Username: "app", Password: "app-secret"}, redismanager.WithScripts(saying("v1")))
 	leave := join(t, m, quick("{x}", "one"))
 	push(t, operator, "{x}", saying("v2"))
@@ -318,4 +319,6 @@ func TestScriptFleetRights(t *testing.T) {
 	_, err := m.PushScript(within(t, 5*time.Second), "{x}", redismanager.ScriptPush{Script: saying("v3")})
 	require.Equal(t, redismanager.ClassAuth, redismanager.Classify(err), "%v", err)
 	require.NoError(t, leave())
+	_, err = operator.RollbackFleetScript(within(t, 5*time.Second), "{x}", redismanager.FleetRollback{Name: "saying"})
+	require.NoError(t, err)
 }

@@ -66,6 +66,9 @@ func (m *Manager) WatchScripts(dir string) (*ScriptWatcher, error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, &FieldError{Field: "script directory", Got: quoteShort(dir), Want: "a directory"}
 	}
+	if m.isClosed.Load() {
+		return nil, ErrClosed
+	}
 	notify, err := fsnotify.NewWatcher()
 	if err == nil {
 		err = notify.Add(dir)

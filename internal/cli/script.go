@@ -52,11 +52,11 @@ func (v scriptView) access() string {
 
 func (p *program) scriptShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "show NAME",
-		Short:   "Print the source of a script (needs no Redis)",
-		Example: "  statelink script show statefulSetLink",
-		Args:    exactArgs("NAME"),
-		RunE:    p.action(p.scriptShow),
+		Use:               "show NAME",
+		Short:             "Print the source of a script (needs no Redis)",
+		Example:           "  statelink script show statefulSetLink",
+		Args:              exactArgs("NAME"),
+		RunE:              p.action(p.scriptShow),
 		ValidArgsFunction: completeScript,
 	}
 }
