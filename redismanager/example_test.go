@@ -13,15 +13,11 @@ import (
 func ExampleManager_UpdateScript() {
 	ctx := context.Background()
 	srv, err := embedded.Start()
-	if err != nil {
-		log.Fatal(err)
-	}
+	check(err)
 	defer srv.Close()
 	m, err := redismanager.New(ctx, redismanager.RedisConfig{Addr: srv.Addr()}, redismanager.WithLogger(quiet),
 		redismanager.WithScripts(redismanager.Script{Name: "greet", Source: "#!lua\nreturn 'hello ' .. ARGV[1]"}))
-	if err != nil {
-		log.Fatal(err)
-	}
+	check(err)
 	defer m.Close()
 	greet := func(script string) {
 		text, err := m.ExecuteScript(ctx, script, []string{"key"}, []any{"world"})
@@ -42,4 +38,10 @@ func ExampleManager_UpdateScript() {
 	// greet@1 says hello world <nil>
 	// back on version 1 <nil>
 	// greet says hello world <nil>
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
 }

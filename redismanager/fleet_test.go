@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/statelink/statelink/internal/redistest"
@@ -321,4 +322,29 @@ func TestScriptFleetRights(t *testing.T) {
 	require.NoError(t, leave())
 	_, err = operator.RollbackFleetScript(within(t, 5*time.Second), "{x}", redismanager.FleetRollback{Name: "saying"})
 	require.NoError(t, err)
+}
+
+// A process that has not reported for 30 s is not shown, and the next report of
+// another one removes it.
+func TestScriptFleetForgetsTheSilent(t *testing.T) {
+	srv := redistest.SharedStandalone(t)
+	m := open(t, redismanager.RedisConfig{Addr: srv.Addr()}, redismanager.WithScripts(saying("v1")))
+	ctx, fleet, c := within(t, 10*time.Second), "{"+redistest.NewPrefix(t)+"}", srv.Client(t)
+	for name, age := range map[string]time.Duration{"silent": 31 * time.Second, "slow": 25 * time.Second} {
+		require.NoError(t, c.HSet(ctx, fleet+":reports", name, `{"scripts":{"saying":{"version":4}}}`).Err())
+		require.NoError(t, c.ZAdd(ctx, fleet+":seen", redis.Z{Score: float64(time.Now().Add(-age).UnixMilli()), Member: name}).Err())
+	}
+	names := func() (list []string) {
+		for _, p := range fleetState(t, m, fleet).Processes {
+			list = append(list, p.Name)
+		}
+		return list
+	}
+	require.Equal(t, []string{"slow"}, names())
+	leave := join(t, m, quick(fleet, "one"))
+	require.Equal(t, []string{"one", "slow"}, names())
+	require.False(t, c.HExists(ctx, fleet+":reports", "silent").Val())
+	require.Greater(t, c.PTTL(ctx, fleet+":reports").Val(), 50*time.Second, "a fleet that is gone leaves no reports")
+	require.NoError(t, leave())
+	require.Equal(t, []string{"slow"}, names())
 }

@@ -251,6 +251,9 @@ func TestScriptUpdatesUnderLoad(t *testing.T) {
 				if i%50 == 49 {
 					flushScripts(t, m)
 				}
+				if i%10 == 9 {
+					require.Equal(t, word, says(t, m, "saying", "k"), "whoever calls after the update runs the new body")
+				}
 			}
 			load.stop()
 			t.Logf("%d updates, %d calls: %d old, %d new", updates, load.calls.Load(), load.old.Load(), load.new.Load())

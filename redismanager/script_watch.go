@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -137,7 +138,7 @@ func (w *ScriptWatcher) watch(life context.Context, again bool) {
 func (w *ScriptWatcher) read(ctx context.Context) (again bool) {
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
-	found, err := w.list()
+	found, unread, err := w.list()
 	if err == nil {
 		err = w.notify.Add(w.dir) // again: it may be another directory of that name
 	}
@@ -146,43 +147,58 @@ func (w *ScriptWatcher) read(ctx context.Context) (again bool) {
 		return true
 	}
 	delete(w.told, "")
+	again = len(unread) > 0
 	for name, source := range found {
 		again = w.take(ctx, name, source) || again
 	}
 	for name, file := range w.files {
-		if _, there := found[name]; !there {
+		if _, there := found[name]; !there && !unread[name] {
 			again = w.giveBack(ctx, name, file) || again
 		}
 	}
 	return again
 }
 
-// list reads the files of registered scripts: name to source.
-func (w *ScriptWatcher) list() (map[string]string, error) {
+// list reads the files of registered scripts: name to source, and the names of
+// those that are there and cannot be read.
+func (w *ScriptWatcher) list() (found map[string]string, unread map[string]bool, err error) {
 	entries, err := os.ReadDir(w.dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	found := map[string]string{}
+	found, unread = map[string]string{}, map[string]bool{}
 	for _, entry := range entries {
-		name, isScript := strings.CutSuffix(entry.Name(), scriptFileName)
+		file := entry.Name()
+		name, isScript := strings.CutSuffix(file, scriptFileName)
 		switch {
-		case strings.HasPrefix(entry.Name(), "."): // the parts of a ConfigMap, and what an editor keeps
+		case strings.HasPrefix(file, "."): // the parts of a ConfigMap, and what an editor keeps
 			continue
 		case !isScript || w.m.scripts.history(name) == nil:
-			w.tell(entry.Name(), "a file in the script directory is not that of a registered script", nil)
+			w.tell(file, "a file in the script directory is not that of a registered script", nil)
 			continue
 		}
-		source, err := os.ReadFile(filepath.Join(w.dir, entry.Name()))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // gone since, or a link that leads nowhere
+		source, err := readSource(filepath.Join(w.dir, file))
+		switch {
+		case err == nil:
+			found[name] = source
+		case !errors.Is(err, fs.ErrNotExist): // else gone since, or a link that leads nowhere
+			unread[name] = true
+			w.tell(file, "a script's file cannot be read; the current version stays", err)
 		}
-		if err != nil {
-			return nil, err
-		}
-		found[name] = string(source)
 	}
-	return found, nil
+	return found, unread, nil
+}
+
+// readSource reads one byte more than a script may have: too long is refused
+// later, not cut.
+func readSource(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	source, err := io.ReadAll(io.LimitReader(file, maxSource+1))
+	return string(source), err
 }
 
 // tell logs something once.

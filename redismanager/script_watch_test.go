@@ -117,7 +117,7 @@ func TestScriptWatchConfigMap(t *testing.T) {
 // changes nothing, and is watched again when it is back.
 func TestScriptWatchOtherFilesAndALostDirectory(t *testing.T) {
 	var log lockedBuffer
-	m := open(t, topologies[0].config(t), redismanager.WithScripts(saying("embedded")), redismanager.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	m := open(t, topologies[0].config(t), redismanager.WithScripts(saying("embedded"), counting), redismanager.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	f := newFolder(t, m)
 	f.dir = filepath.Join(f.dir, "scripts")
 	require.NoError(t, os.Mkdir(f.dir, 0o700))
@@ -131,6 +131,13 @@ func TestScriptWatchOtherFilesAndALostDirectory(t *testing.T) {
 	f.becomes("two")
 	require.Equal(t, 1, strings.Count(log.String(), "file=stranger.lua"))
 	require.Equal(t, 1, strings.Count(log.String(), "file=notes.txt"))
+
+	// What cannot be read is not gone, and keeps nobody else from being read.
+	f.remove("saying.lua")
+	require.NoError(t, os.Mkdir(filepath.Join(f.dir, "saying.lua"), 0o700))
+	f.write("counting.lua", "#!lua\nreturn 7\n")
+	require.Eventually(t, func() bool { return currentVersion(t, m, "counting") == 2 }, 5*time.Second, 5*time.Millisecond)
+	require.Contains(t, log.String(), "file=saying.lua")
 
 	require.NoError(t, os.Rename(f.dir, f.dir+".away"))
 	require.Eventually(t, func() bool { return strings.Contains(log.String(), "cannot be read") }, 5*time.Second, 5*time.Millisecond)
