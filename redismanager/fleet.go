@@ -114,6 +114,11 @@ var (
 	fleetRead     = newScriptEntry(Script{Name: "fleetRead", Source: fleetReadSource}, 1)
 )
 
+// runFleet runs one of them on the registry.
+func (m *Manager) runFleet(ctx context.Context, e *scriptEntry, keys []string, args []any) (any, error) {
+	return m.runScript(ctx, e, keys, args)
+}
+
 // ScriptPush is a body for all processes of a fleet.
 type ScriptPush struct {
 	Script
@@ -151,7 +156,7 @@ func (m *Manager) PushScript(ctx context.Context, key string, push ScriptPush) (
 	if err := m.compile(ctx, entry); err != nil {
 		return FleetChange{}, err
 	}
-	reply, err := m.runScript(ctx, fleetPush, []string{keys.registry, keys.versions, keys.bodies}, []any{
+	reply, err := m.runFleet(ctx, fleetPush, []string{keys.registry, keys.versions, keys.bodies}, []any{
 		push.Name, push.Source, entry.full.sha, digit(push.Idempotent), push.By, push.ExpectVersion, oldVersions,
 	})
 	return fleetChange(push.Name, push.ExpectVersion, reply, err)
@@ -189,7 +194,7 @@ func (m *Manager) RollbackFleetScript(ctx context.Context, key string, back Flee
 	if back.To < 0 || back.ExpectVersion < 0 {
 		return FleetChange{}, &FieldError{Field: "version", Got: fmt.Sprint(min(back.To, back.ExpectVersion)), Want: "1 or more, or 0 for any"}
 	}
-	reply, err := m.runScript(ctx, fleetRollback, []string{keys.registry, keys.versions}, []any{back.Name, back.To, back.ExpectVersion})
+	reply, err := m.runFleet(ctx, fleetRollback, []string{keys.registry, keys.versions}, []any{back.Name, back.To, back.ExpectVersion})
 	change, err := fleetChange(back.Name, back.ExpectVersion, reply, err)
 	if change.Version == 0 && err == nil {
 		return FleetChange{}, fmt.Errorf("%w: %s has no such version to go back to (version %d is in force)", ErrScriptVersion, back.Name, change.Previous)

@@ -109,6 +109,9 @@ func (f *fleetFollower) pause() time.Duration { return f.Poll*3/4 + rand.N(f.Pol
 // look takes what has changed and reports, and logs the first and the last of
 // several failures.
 func (f *fleetFollower) look(ctx context.Context) {
+	if f.m.mayUpdateScripts() != nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, fleetTimeout)
 	defer cancel()
 	err := f.take(ctx)
@@ -289,7 +292,7 @@ func (f *fleetFollower) report(ctx context.Context) error {
 	if text == f.reported && time.Since(f.told) < fleetReportEvery {
 		return nil
 	}
-	_, err := f.m.runScript(ctx, fleetReport, []string{f.keys.seen, f.keys.reports}, []any{f.Process, text, fleetMaxAge.Milliseconds()})
+	_, err := f.m.runFleet(ctx, fleetReport, []string{f.keys.seen, f.keys.reports}, []any{f.Process, text, fleetMaxAge.Milliseconds()})
 	if err == nil {
 		f.reported, f.told = text, time.Now()
 	}
@@ -334,7 +337,7 @@ func firstBytes(s string, n int) string {
 func (f *fleetFollower) leave() error {
 	ctx, cancel := context.WithTimeout(context.Background(), fleetTimeout)
 	defer cancel()
-	_, err := f.m.runScript(ctx, fleetLeave, []string{f.keys.seen, f.keys.reports}, []any{f.Process})
+	_, err := f.m.runFleet(ctx, fleetLeave, []string{f.keys.seen, f.keys.reports}, []any{f.Process})
 	if errors.Is(err, ErrClosed) {
 		return nil
 	}

@@ -77,7 +77,7 @@ func (m *Manager) FleetScripts(ctx context.Context, key string) (FleetState, err
 	if err != nil {
 		return FleetState{}, err
 	}
-	reply, err := m.runScript(ctx, fleetRead, []string{keys.registry, keys.versions, keys.seen, keys.reports}, []any{fleetMaxAge.Milliseconds()})
+	reply, err := m.runFleet(ctx, fleetRead, []string{keys.registry, keys.versions, keys.seen, keys.reports}, []any{fleetMaxAge.Milliseconds()})
 	if err != nil {
 		return FleetState{}, err
 	}

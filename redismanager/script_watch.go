@@ -136,6 +136,9 @@ func (w *ScriptWatcher) watch(life context.Context, again bool) {
 // read makes the scripts what the files say, and reports whether to do it again
 // without waiting for a change.
 func (w *ScriptWatcher) read(ctx context.Context) (again bool) {
+	if w.m.mayUpdateScripts() != nil {
+		return false
+	}
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
 	found, unread, err := w.list()
