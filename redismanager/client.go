@@ -45,7 +45,7 @@ func dialer(cfg RedisConfig, tlsConfig *tls.Config) dialFunc {
 		if err != nil {
 			return nil, err
 		}
-		return watchTLS(c.(*tls.Conn)), nil //nolint:forcetypeassert // tls.Dialer documents it
+		return watchTLS(c), nil
 	}
 }
 

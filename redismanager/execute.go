@@ -29,10 +29,10 @@ func (m *Manager) GetScriptSHA(name string) (string, error) {
 // Scripts lists the registered scripts, sorted by name.
 func (m *Manager) Scripts() []ScriptInfo {
 	plain := m.current.Load().plain
-	entries := m.scripts.all()
-	list := make([]ScriptInfo, len(entries))
-	for i, e := range entries {
-		list[i] = e.info(plain)
+	histories := m.scripts.sorted()
+	list := make([]ScriptInfo, len(histories))
+	for i, h := range histories {
+		list[i] = h.info(h.current, plain)
 	}
 	return list
 }
@@ -41,14 +41,17 @@ func (m *Manager) entry(name string) (*scriptEntry, error) {
 	if e := m.scripts.get(name); e != nil {
 		return e, nil
 	}
+	if base, version, ok := cutVersion(name); ok && m.scripts.history(base) != nil {
+		return nil, fmt.Errorf("%w: version %d of %s is not kept", ErrScriptUnknown, version, base)
+	}
 	return nil, fmt.Errorf("%w: no script is registered as %s (%d are)", ErrScriptUnknown, quoteShort(name), m.scripts.Len())
 }
 
-// ExecuteScript runs a registered script by its name, or Lua source given in
-// the call, on the master that serves the keys. Both run as EVALSHA; a node
-// that lacks the script gets it within the call. The script is sent once: if
-// its reply is lost the error is [ErrOutcomeUnknown], unless it only reads or
-// is declared idempotent. Other errors: [ErrScriptUnknown], [ErrScriptCompile],
+// ExecuteScript runs a registered script by its name, one of its kept versions
+// by name and number ("name@3"), or Lua source given in the call, on the master
+// that serves the keys. All run as EVALSHA; a node that lacks the script gets it
+// within the call. The script is sent once: if its reply is lost the error is
+// [ErrOutcomeUnknown], unless it only reads or is declared idempotent. Other errors: [ErrScriptUnknown], [ErrScriptCompile],
 // [ErrScriptRuntime], [ErrCrossSlot], [ErrInvalidArgument] and those of the
 // connection.
 //
@@ -60,7 +63,7 @@ func (m *Manager) entry(name string) (*scriptEntry, error) {
 func (m *Manager) ExecuteScript(ctx context.Context, script string, keys []string, args []interface{}) (interface{}, error) {
 	e := m.scripts.get(script)
 	if e == nil {
-		if isScriptName(script) {
+		if _, _, versioned := cutVersion(script); versioned || isScriptName(script) {
 			_, err := m.entry(script)
 			return nil, err
 		}
@@ -75,7 +78,7 @@ func (m *Manager) ExecuteScript(ctx context.Context, script string, keys []strin
 // ScriptCall is one run of a script with more than [Manager.ExecuteScript] has
 // room for.
 type ScriptCall struct {
-	Script string   // registered name
+	Script string   // registered name, or one of its kept versions: "name@3"
 	Keys   []string // all in one slot, at least one in a Cluster
 	Args   []any
 	Acks   Acks // asked for if the script is no reader
@@ -89,7 +92,7 @@ func (m *Manager) Run(ctx context.Context, c ScriptCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.ReadOnly() {
+	if c.Acks.wanted() && e.ReadOnly() {
 		c.Acks = Acks{}
 	}
 	return m.runScript(ctx, e, c.Keys, c.Args, c.Acks)

@@ -50,6 +50,7 @@ type Manager struct {
 	adHoc   *adHocScripts
 	leases  leases
 	events  events
+	hot     hotScripts
 
 	counters counters
 
@@ -238,7 +239,7 @@ func (m *Manager) Close() error {
 }
 
 func (m *Manager) shutdown() error {
-	m.isClosed.Store(true)
+	m.seal()
 	m.stop()
 	m.background.Wait()
 	<-m.updating // an update in progress sees the end and gives up

@@ -19,7 +19,12 @@ type watchedTLS struct {
 	read atomic.Bool // something was read
 }
 
-func watchTLS(c *tls.Conn) net.Conn { return &watchedTLS{Conn: c} }
+func watchTLS(c net.Conn) net.Conn {
+	if encrypted, ok := c.(*tls.Conn); ok {
+		return &watchedTLS{Conn: encrypted}
+	}
+	return c
+}
 
 // Read notes that the records which a server sends unasked after the handshake
 // (session tickets) have been read: they come before its first reply.

@@ -2,11 +2,8 @@
 
 package redismanager
 
-import (
-	"crypto/tls"
-	"net"
-)
+import "net"
 
 // watchTLS does nothing where sockets cannot be looked at without reading them:
 // there a restarted server costs each idle TLS connection one failed call.
-func watchTLS(c *tls.Conn) net.Conn { return c }
+func watchTLS(c net.Conn) net.Conn { return c }
