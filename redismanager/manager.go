@@ -52,6 +52,7 @@ type Manager struct {
 	events  events
 
 	counters counters
+	health   *HealthChecker
 
 	current  atomic.Pointer[generation]
 	updating chan struct{} // holds one token; who has it may replace current
@@ -95,6 +96,7 @@ func WithScripts(scripts ...Script) Option {
 // [Manager.HealthCheck] tells of them.
 func New(ctx context.Context, cfg RedisConfig, opts ...Option) (*Manager, error) {
 	m := &Manager{log: slog.Default(), scripts: newScriptCache(), updating: make(chan struct{}, 1)}
+	m.health = newHealthChecker(m)
 	for _, opt := range opts {
 		if err := opt(m); err != nil {
 			return nil, err
@@ -240,6 +242,7 @@ func (m *Manager) Close() error {
 func (m *Manager) shutdown() error {
 	m.isClosed.Store(true)
 	m.stop()
+	m.health.close()
 	m.background.Wait()
 	<-m.updating // an update in progress sees the end and gives up
 	g := m.current.Load()
