@@ -53,6 +53,7 @@ type Manager struct {
 	hot     hotScripts
 
 	counters counters
+	health   *HealthChecker
 
 	current  atomic.Pointer[generation]
 	updating chan struct{} // holds one token; who has it may replace current
@@ -96,6 +97,7 @@ func WithScripts(scripts ...Script) Option {
 // [Manager.HealthCheck] tells of them.
 func New(ctx context.Context, cfg RedisConfig, opts ...Option) (*Manager, error) {
 	m := &Manager{log: slog.Default(), scripts: newScriptCache(), updating: make(chan struct{}, 1)}
+	m.health = newHealthChecker(m)
 	for _, opt := range opts {
 		if err := opt(m); err != nil {
 			return nil, err
@@ -241,6 +243,7 @@ func (m *Manager) Close() error {
 func (m *Manager) shutdown() error {
 	m.seal()
 	m.stop()
+	m.health.close()
 	m.background.Wait()
 	<-m.updating // an update in progress sees the end and gives up
 	g := m.current.Load()
