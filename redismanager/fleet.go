@@ -223,7 +223,7 @@ func fleetChange(name string, expected int, reply any, err error) (FleetChange, 
 	if len(words) != 3 {
 		return FleetChange{}, fmt.Errorf("%w: reply about script %s is %T with %d words", ErrMalformedData, name, reply, len(words))
 	}
-	change := FleetChange{Name: name, Version: number(words[1]), Previous: number(words[2])}
+	change := FleetChange{Name: name, Version: wordNumber(words[1]), Previous: wordNumber(words[2])}
 	switch words[0] {
 	case "pushed", "rolled_back":
 		change.Changed = true

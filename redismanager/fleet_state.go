@@ -163,11 +163,11 @@ type fleetRecord struct{ current, before int }
 
 func parseFleetRecord(text string) (fleetRecord, error) {
 	words := strings.Split(text, " ")
-	if len(words) != 3 || number(words[0]) < 1 || number(words[1]) < number(words[0]) {
+	if len(words) != 3 || wordNumber(words[0]) < 1 || wordNumber(words[1]) < wordNumber(words[0]) {
 		return fleetRecord{}, fmt.Errorf("%w: record %s of a script in the registry", ErrMalformedData, quoteShort(text))
 	}
 	path := strings.Split(words[2], ",")
-	return fleetRecord{current: number(words[0]), before: number(path[len(path)-1])}, nil
+	return fleetRecord{current: wordNumber(words[0]), before: wordNumber(path[len(path)-1])}, nil
 }
 
 func parseFleetVersion(version int, text string) (FleetVersion, error) {
@@ -178,8 +178,8 @@ func parseFleetVersion(version int, text string) (FleetVersion, error) {
 	return FleetVersion{Version: version, SHA: words[0], Idempotent: words[1] == "1", Pushed: unixMilli(words[2]), By: words[3]}, nil
 }
 
-// number gives 0 for what is none.
-func number(s string) int {
+// wordNumber gives 0 for what is none.
+func wordNumber(s string) int {
 	n, err := strconv.Atoi(s)
 	if err != nil {
 		return 0
@@ -187,7 +187,7 @@ func number(s string) int {
 	return n
 }
 
-func unixMilli(s string) time.Time { return time.UnixMilli(int64(number(s))).UTC() }
+func unixMilli(s string) time.Time { return time.UnixMilli(int64(wordNumber(s))).UTC() }
 
 // texts gives a reply's strings, nil if it is no list of them.
 func texts(reply any) []string {
