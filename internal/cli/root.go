@@ -47,7 +47,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.SetUsageTemplate(usageTemplate(root.UsageTemplate()))
 	p.addGlobalFlags(root)
 	root.AddCommand(p.demoCommand(), p.linkCommand(), p.podCommand(), p.workloadCommand(), p.scriptCommand(),
-		p.doctorCommand(), p.configCommand(), p.versionCommand())
+		p.serveCommand(), p.doctorCommand(), p.configCommand(), p.versionCommand())
 	root.SetHelpCommand(p.helpCommand())
 	root.InitDefaultCompletionCmd() // it remembers where root writes
 	for _, cmd := range root.Commands() {
