@@ -134,6 +134,8 @@ func TestFailoverToAnEmptyReplica(t *testing.T) {
 	m := checked(t, redismanager.RedisConfig{Mode: redismanager.ModeCluster, Addrs: cluster.Addrs()})
 	reach(t, m, 15*time.Second, func(s redismanager.HealthStatus) bool { return len(s.Nodes) == 6 && s.State == redismanager.Healthy })
 	ctx := context.Background()
+	old := time.Now().Add(3 * time.Second) // what is younger may not have reached a replica yet
+	reach(t, m, 5*time.Second, func(redismanager.HealthStatus) bool { return time.Now().After(old) })
 
 	withData := cluster.Masters()[0]
 	heir := cluster.ReplicaOf(withData)
