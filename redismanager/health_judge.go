@@ -3,6 +3,7 @@ package redismanager
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -78,20 +79,15 @@ func (f *finding) isTopologyFault() bool {
 // maxNamed is how many nodes a reason names.
 const maxNamed = 3
 
-// summarise names the nodes that are not healthy.
-func summarise(nodes []NodeHealth) string {
+// summarise names the nodes that are not healthy, those that are down first.
+func summarise(ill []NodeHealth) string {
+	slices.SortStableFunc(ill, func(a, b NodeHealth) int { return boolRank(a.State == Down) - boolRank(b.State == Down) })
 	var words []string
-	ill := 0
-	for _, n := range nodes {
-		if n.State == Healthy {
-			continue
-		}
-		if ill++; ill <= maxNamed {
-			words = append(words, fmt.Sprintf("%s %s is %s: %s", n.Role, n.Addr, n.State, n.Reason))
-		}
+	for _, n := range ill[:min(len(ill), maxNamed)] {
+		words = append(words, fmt.Sprintf("%s %s is %s: %s", n.Role, n.Addr, n.State, n.Reason))
 	}
-	if ill > maxNamed {
-		words = append(words, fmt.Sprintf("and %d more", ill-maxNamed))
+	if len(ill) > maxNamed {
+		words = append(words, fmt.Sprintf("and %d more", len(ill)-maxNamed))
 	}
 	return strings.Join(words, "; ")
 }
@@ -113,8 +109,8 @@ func overall(s *HealthStatus, mode Mode, uncovered int) opinion {
 		}
 	}
 	unserved := slotCount - s.SlotsServed
-	switch {
-	case mode == ModeCluster && (mastersDown > 0 && unserved > 0 || uncovered > 0):
+	switch { // slots without a master count only after some checks, those of one that is down at once
+	case mode == ModeCluster && unserved > 0 && (mastersDown > 0 || uncovered > 0):
 		return opinion{Down, strings.TrimSuffix(fmt.Sprintf("%d of %d slots are not served; %s", unserved, slotCount, summarise(ill)), "; ")}
 	case answering == 0, mode != ModeCluster && mastersDown > 0:
 		return opinion{Down, summarise(ill)}

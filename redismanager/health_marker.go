@@ -3,6 +3,7 @@ package redismanager
 import (
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // marker is a key that should outlive everything but the loss of the data. Its
@@ -13,8 +14,14 @@ type marker struct {
 	slot   int // 0 outside a Cluster, where it does not matter
 	key    string
 	epoch  string // seen last, "" if it is not known yet
+	since  time.Time
 	holder string // address of the master that had it then
 }
+
+// youngMarker is how old a marker must be before its absence on another master
+// tells of a loss. A replica that has just been synchronised gets what is written
+// up to a second late, and may be promoted without the newest writes.
+const youngMarker = 3 * time.Second
 
 // markers are those that are looked at: one per master.
 type markers struct{ list []*marker }
@@ -76,14 +83,18 @@ func markerKey(slot int, prefix string) string {
 
 // compare takes what was found in the marker's place, and says how the data was
 // lost, if it was.
-func (k *marker) compare(f *finding, isRestarted bool) (how string) {
+func (k *marker) compare(f *finding, isRestarted bool, now time.Time) (how string) {
 	if !f.mark.isKnown {
 		return ""
 	}
-	if k.epoch != "" && f.mark.found != k.epoch {
+	mayLag := f.addr != k.holder && now.Sub(k.since) < youngMarker
+	if k.epoch != "" && f.mark.found != k.epoch && !mayLag {
 		how = k.explain(f, isRestarted)
 	}
-	k.epoch, k.holder = f.mark.now, f.addr
+	if k.epoch != f.mark.now {
+		k.epoch, k.since = f.mark.now, now
+	}
+	k.holder = f.addr
 	return how
 }
 

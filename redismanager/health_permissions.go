@@ -12,12 +12,13 @@ const askAgain = 10 * time.Minute
 
 // What the health checker may be refused.
 const (
-	rightScript  = "evalsha"
-	rightKey     = "the key of the marker in evalsha"
-	rightInfo    = "info"
-	rightExists  = "script|exists"
-	rightLoad    = "script|load"
-	rightMarker  = "get and set of the marker"
+	rightScript = "evalsha"
+	rightSource = "eval"
+	rightKey    = "the key of the marker in evalsha"
+	rightInfo   = "info"
+	rightExists = "script|exists"
+	rightLoad   = "script|load"
+	rightMarker = "get and set of the marker"
 )
 
 // permissions remember what was refused, so that it is not asked in vain at

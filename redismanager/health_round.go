@@ -116,7 +116,7 @@ func (v *verdict) lookForLoss(f *finding, r *nodeRecord, k *marker) {
 		return
 	}
 	isRestarted := r.health.RunID != "" && f.info.known && f.info.runID != r.health.RunID
-	how := k.compare(f, isRestarted)
+	how := k.compare(f, isRestarted, v.now)
 	if !f.mark.isKnown && isRestarted && r.keys > 0 && f.info.keys == 0 {
 		how = fmt.Sprintf("it restarted without its data: of %d keys none is left", r.keys)
 	}
