@@ -100,12 +100,15 @@ func (a *autoscaler) step(w *watchedPool, at time.Time) {
 
 // carryOut resizes the pool, or with pool_dry_run only says so.
 func (a *autoscaler) carryOut(w *watchedPool, d decision) {
+	begun := time.Now()
 	e := Event{Kind: EventPoolResized, Node: w.node.addr, From: strconv.Itoa(d.from), To: strconv.Itoa(d.to), Reason: d.reason}
 	if a.set.cfg.PoolDryRun {
 		e.Reason += " (dry run)"
-	} else if err := w.node.resizeWarm(a.life, d.to, d.open); err != nil {
+	} else if opened, err := w.node.resizeWarm(a.life, d.to, d.open); err != nil {
 		e.Reason = fmt.Sprintf("not changed to %d, the new connections could not be opened: %s", d.to, d.reason)
 		e.To, e.Err, d.to = e.From, err, d.from
+	} else {
+		e.Reason += fmt.Sprintf("; %d connections opened in %v", opened, time.Since(begun).Round(time.Millisecond))
 	}
 	if a.life.Err() != nil || w.node.gone.Err() != nil {
 		return // nothing was decided for those who come after

@@ -91,8 +91,8 @@ func waitingSamples(history []poolSample) []poolSample {
 	return history[first:]
 }
 
-// grow makes room for all who wait, and by half at least: how many wait is only
-// known of the present.
+// grow makes room for all who wait and a quarter more, and by half at least: how
+// many would come if nobody waited is not known.
 func (r scaleRules) grow(recent []poolSample) decision {
 	now := recent[len(recent)-1]
 	var sum poolSample
@@ -108,7 +108,7 @@ func (r scaleRules) grow(recent []poolSample) decision {
 		waiters = max(waiters, float64(sum.waited)/float64(sum.took)) // those who wait briefly, only here
 	}
 	need := now.inUse + int(math.Ceil(waiters))
-	to := r.clamp(max((3*now.size+1)/2, need))
+	to := r.clamp(max((3*now.size+1)/2, andAQuarter(need)))
 	return decision{from: now.size, to: max(to, now.size), open: min(to, max(need, now.inUse+now.idle)), reason: fmt.Sprintf(
 		"callers wait: %d waited %v in all and %d in vain within %v, on average %.1f at once, %d wait now; in use %d of %d; pool_max %d",
 		sum.waits, sum.waited.Round(time.Millisecond), sum.timeouts, sum.took.Round(time.Millisecond), waiters, now.waiting, now.inUse, now.size, r.max)}
@@ -130,7 +130,7 @@ func (r scaleRules) shrink(history []poolSample, m scaleMemory) decision {
 		if quiet < r.quiet(m) {
 			continue
 		}
-		d.to = min(r.clamp((5*used+3)/4), now.size)
+		d.to = min(r.clamp(andAQuarter(used)), now.size)
 		d.open = min(d.to, now.inUse+now.idle)
 		d.reason = fmt.Sprintf("quiet for %v: at most %d of %d used at once, nobody waited; now %d in use, %d idle; pool_min %d",
 			quiet.Round(time.Millisecond), used, now.size, now.inUse, now.idle, r.min)
@@ -138,6 +138,9 @@ func (r scaleRules) shrink(history []poolSample, m scaleMemory) decision {
 	}
 	return d
 }
+
+// andAQuarter is the size for a number of connections that are used at once.
+func andAQuarter(used int) int { return (5*used + 3) / 4 }
 
 func (r scaleRules) clamp(size int) int { return min(max(size, r.min), r.max) }
 

@@ -83,13 +83,13 @@ func TestDecide(t *testing.T) {
 		to      int
 	}{
 		"one sample of waiting is no reason":       {[]poolSample{waiting}, scaleMemory{}, 10},
-		"two are: room for all":                    {[]poolSample{waiting, waiting}, scaleMemory{}, 40},
+		"two are: room for all, and a quarter":     {[]poolSample{waiting, waiting}, scaleMemory{}, 50},
 		"a few who wait: half as much again":       {[]poolSample{some, some}, scaleMemory{}, 15},
 		"milliseconds are negligible":              {[]poolSample{brief, brief, brief}, scaleMemory{}, 10},
 		"opening a connection is no waiting":       {[]poolSample{dialing, dialing}, scaleMemory{}, 10},
 		"one who waited in vain is enough":         {[]poolSample{vain}, scaleMemory{}, 15},
 		"not within the interval":                  {[]poolSample{waiting, waiting}, scaleMemory{changed: at.Add(-4900 * time.Millisecond)}, 10},
-		"after the interval":                       {[]poolSample{waiting, waiting}, scaleMemory{changed: at.Add(-5 * time.Second)}, 40},
+		"after the interval":                       {[]poolSample{waiting, waiting}, scaleMemory{changed: at.Add(-5 * time.Second)}, 50},
 		"quiet: a quarter more than was used":      {idle(7), scaleMemory{}, 9},
 		"quiet, to the least":                      {idle(1), scaleMemory{}, 2},
 		"half in use is not quiet":                 {idle(10), scaleMemory{}, 20},
@@ -165,7 +165,7 @@ func TestSquareWaveIsLeftAlone(t *testing.T) {
 		p := newPool(r, rapid.IntRange(r.min, r.max).Draw(t, "size"))
 		low, high := rapid.IntRange(0, 20).Draw(t, "low"), rapid.IntRange(20, 400).Draw(t, "high")
 		up := r.samplePeriod() * time.Duration(rapid.IntRange(3, 200).Draw(t, "samples up"))
-		down := r.samplePeriod() * time.Duration(rapid.IntRange(1, 600).Draw(t, "samples down"))
+		down := r.samplePeriod() * time.Duration(rapid.IntRange(1, 300).Draw(t, "samples down"))
 		wave := func(times int) (changes int) {
 			before := len(p.changes)
 			for range times {
@@ -174,7 +174,7 @@ func TestSquareWaveIsLeftAlone(t *testing.T) {
 			}
 			return len(p.changes) - before
 		}
-		wave(20)
+		wave(10)
 		most := 0
 		if down >= mostPatience*r.window()-2*r.samplePeriod() {
 			most = 2 * 10

@@ -130,18 +130,18 @@ func growsAndShrinks(t *testing.T, srv *redistest.Server, cfg redismanager.Redis
 	begun := time.Now()
 	eventually(t, "the pool grows", func() bool { return commandSize(m) >= 190 })
 	grown := time.Now()
-	eventually(t, "callers do not wait", func() bool { return m.PoolStats().Total.Waiting == 0 })
+	eventually(t, "callers do not wait", func() bool { return m.PoolStats().Total.Waiting == 0 && time.Since(grown) > 200*time.Millisecond })
 	require.Greater(t, connections(t, srv), 150)
 	load.stop()
 	ended := time.Now()
 
-	first := resizes(m)[0].Time
-	before, during, after := load.latencies(begun, first.Add(-100*time.Millisecond)), load.latencies(first.Add(-100*time.Millisecond), grown), load.latencies(grown, ended)
+	change := resizes(m)[0].Time // the callers that wait then, have begun before
+	before, during, after := load.latencies(begun, change.Add(-400*time.Millisecond)), load.latencies(change.Add(-400*time.Millisecond), grown), load.latencies(grown, ended)
 	t.Logf("before: p50 %v, p99 %v, max %v; during: p50 %v, p99 %v, max %v; after: p50 %v", before.p(50), before.p(99), before.p(100),
 		during.p(50), during.p(99), during.p(100), after.p(50))
 	require.Zero(t, load.failed.Load())
 	require.Equal(t, strconv.Itoa(len(load.done)), srv.Client(t).Get(context.Background(), key).Val(), "executions are calls")
-	require.Less(t, during.p(100), 2*before.p(100)+200*time.Millisecond)
+	require.Less(t, during.p(100), 2*before.p(100)+300*time.Millisecond, "a machine that does much else may be late")
 	require.Less(t, after.p(50), before.p(50))
 
 	eventually(t, "the pool shrinks", func() bool { return commandSize(m) == 2 })

@@ -20,6 +20,9 @@ type pooled struct {
 	size    int
 	minIdle int  // as configured; go-redis gets no more than size
 	small   bool // a replica's, which is checked and not called
+
+	replaced context.Context // ends when the node has another pool: calls that wait go there
+	replace  context.CancelFunc
 }
 
 // node is one server of the deployment and the pool of connections to it.
@@ -56,18 +59,19 @@ func (n *node) size() int { return n.current.Load().size }
 
 func (n *node) newPooled(size, minIdle int, small bool) *pooled {
 	p := &pooled{Client: n.set.client(n, size, minIdle), size: size, minIdle: minIdle, small: small}
+	p.replaced, p.replace = context.WithCancel(context.Background())
 	p.begin()
 	return p
 }
 
 // resize gives the node a full pool of another size, without connections.
 func (n *node) resize(size, minIdle int) {
-	_ = n.replace(n.current.Load(), n.newPooled(size, minIdle, false)) // else the node has left
+	_ = n.exchange(n.current.Load(), n.newPooled(size, minIdle, false)) // else the node has left
 }
 
-// replace gives the node another pool in place of old. Calls in flight, those
-// that wait for a connection and leases end on the old one.
-func (n *node) replace(old, next *pooled) error {
+// exchange gives the node another pool in place of old. Calls in flight and
+// leases end on the old one; calls that wait for a connection go to the new one.
+func (n *node) exchange(old, next *pooled) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.gone.Err() != nil || !n.current.CompareAndSwap(old, next) {
@@ -75,6 +79,7 @@ func (n *node) replace(old, next *pooled) error {
 		return errNodeGone
 	}
 	n.former = append(n.former, old)
+	old.replace()
 	old.retire()
 	n.set.closers.Go(func() { n.closeAfterUse(old) })
 	return nil
@@ -124,12 +129,7 @@ var errNodeGone = errors.New("the node left the topology")
 
 // do sends the command once to the node.
 func (n *node) do(ctx context.Context, args []any) attempt {
-	p := n.acquire()
-	if p == nil {
-		return attempt{err: errNodeGone, node: n.addr}
-	}
-	defer p.release()
-	return sendTo(ctx, p.Client, args)
+	return n.send(ctx, args)
 }
 
 // doAsking sends the command once to a node that is taking over its slot.
