@@ -31,7 +31,7 @@ func (n *node) resizeWarm(ctx context.Context, size, open int) (opened int, err 
 	if least := min(open, int(old.PoolStats().TotalConns)/2); err == nil && opened < least {
 		err = fmt.Errorf("%w: only %d came to be, at least %d are needed", errSlowDials, opened, least)
 	}
-	if !unwatch() && err == nil {
+	if !unwatch() { // whatever failed, failed because of that
 		err = ctx.Err()
 	}
 	if err != nil {
