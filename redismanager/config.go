@@ -73,7 +73,8 @@ type RedisConfig struct {
 
 	// PoolMin and PoolMax let the autoscaler change each node's pool size between
 	// them, beginning with PoolSize: 1 to PoolSize, and PoolSize to 10,000.
-	// Default 0: the size is fixed. PoolMin without a value is PoolSize.
+	// Default 0: the size is fixed. PoolMin without a value is PoolSize. While a
+	// pool changes, the connections of its old and its new size are open.
 	PoolMin int `mapstructure:"pool_min" json:"pool_min"`
 	PoolMax int `mapstructure:"pool_max" json:"pool_max"`
 	// PoolScaleInterval is the least time between two changes of one node's pool,

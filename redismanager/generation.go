@@ -23,6 +23,7 @@ type generation struct {
 
 	nodes *nodeSet
 	view  *refresher
+	scale *autoscaler
 
 	outside  sync.Mutex // guards universal
 	foreign  redis.UniversalClient
@@ -33,6 +34,10 @@ type generation struct {
 
 func (m *Manager) newGeneration(cfg RedisConfig, tlsConfig *tls.Config) *generation {
 	g := &generation{cfg: cfg, tlsConfig: tlsConfig, nodes: newNodeSet(cfg, tlsConfig)}
+	if old := m.current.Load(); old != nil {
+		g.nodes.sizes = old.nodes.scaledSizes(cfg)
+	}
+	g.scale = newAutoscaler(g.nodes, m.emit)
 	g.view = newRefresher(newDiscovery(cfg, tlsConfig), g.nodes, m.emit, &m.counters)
 	g.begin()
 	return g
@@ -81,6 +86,7 @@ func (g *generation) close() error {
 		if g.foreign != nil {
 			g.closed = g.foreign.Close()
 		}
+		g.scale.close()
 		g.closed = errors.Join(g.view.close(), g.nodes.close(), g.closed)
 	})
 	return g.closed

@@ -258,7 +258,7 @@ func TestStatsAddUp(t *testing.T) {
 		byName := m.GetPoolStats()
 		require.Equal(t, string(m.Mode()), byName["mode"])
 		require.Equal(t, s.Total.Size, byName["pool_size"])
-		require.Len(t, byName, 15)
+		require.Len(t, byName, 16)
 	})
 }
 

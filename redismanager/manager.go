@@ -141,6 +141,7 @@ func (m *Manager) connect(ctx context.Context, cfg RedisConfig) (*generation, er
 	if err != nil {
 		return nil, errors.Join(err, g.close())
 	}
+	g.scale.start()
 	return g, nil
 }
 

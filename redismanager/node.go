@@ -16,8 +16,12 @@ import (
 type pooled struct {
 	lifetime
 	*redis.Client
-	size  int
-	small bool // it has a replica's size
+	size    int
+	minIdle int  // as configured; go-redis gets no more than size
+	small   bool // a replica's, which is checked and not called
+
+	replaced context.Context // ends when the node has another pool: calls that wait go there
+	replace  context.CancelFunc
 }
 
 // node is one server of the deployment and the pool of connections to it.
@@ -32,6 +36,9 @@ type node struct {
 	mu      sync.Mutex
 	former  []*pooled   // replaced and not yet closed
 	past    PoolNumbers // counters of those that are closed
+
+	peak    highMark // most calls at once since the autoscaler last looked
+	scaling scaling
 }
 
 // acquire takes the current client for one call, nil if the node has left the
@@ -39,6 +46,7 @@ type node struct {
 func (n *node) acquire() *pooled {
 	for n.gone.Err() == nil {
 		if p := n.current.Load(); p.acquire() {
+			n.peak.raise(p.inUse() - 1)
 			return p
 		}
 	}
@@ -48,24 +56,32 @@ func (n *node) acquire() *pooled {
 // size is the most connections for single commands.
 func (n *node) size() int { return n.current.Load().size }
 
-func (n *node) newPooled(size, minIdle int) *pooled {
-	p := &pooled{Client: n.set.client(n, size, minIdle), size: size, small: size == replicaPoolSize && size < n.set.cfg.startSize()}
+func (n *node) newPooled(size, minIdle int, small bool) *pooled {
+	p := &pooled{Client: n.set.client(n, size, minIdle), size: size, minIdle: minIdle, small: small}
+	p.replaced, p.replace = context.WithCancel(context.Background())
 	p.begin()
 	return p
 }
 
-// resize gives the node a pool of another size. Calls in flight, those that
-// wait for a connection and leases end on the old one.
+// resize gives the node a full pool of another size, without connections.
 func (n *node) resize(size, minIdle int) {
+	_ = n.exchange(n.current.Load(), n.newPooled(size, minIdle, false)) // else the node has left
+}
+
+// exchange gives the node another pool in place of old. Calls in flight and
+// leases end on the old one; calls that wait for a connection go to the new one.
+func (n *node) exchange(old, next *pooled) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.gone.Err() != nil {
-		return
+	if n.gone.Err() != nil || !n.current.CompareAndSwap(old, next) {
+		_ = next.Close()
+		return errNodeGone
 	}
-	old := n.current.Swap(n.newPooled(size, minIdle))
 	n.former = append(n.former, old)
+	old.replace()
 	old.retire()
 	n.set.closers.Go(func() { n.closeAfterUse(old) })
+	return nil
 }
 
 // closeAfterUse closes a replaced client when its last user has gone, or with
@@ -115,10 +131,5 @@ func (n *node) do(ctx context.Context, args []any, acks Acks) attempt {
 	if acks.wanted() {
 		return n.doAll(ctx, args, false, acks)
 	}
-	p := n.acquire()
-	if p == nil {
-		return attempt{err: errNodeGone, node: n.addr}
-	}
-	defer p.release()
-	return sendTo(ctx, p.Client, args)
+	return n.send(ctx, args)
 }

@@ -16,6 +16,7 @@ import (
 type nodeSet struct {
 	cfg       RedisConfig
 	tlsConfig *tls.Config
+	sizes     map[string]int // to begin with, by address, where it is not pool_size
 
 	life    context.Context // ends with close
 	end     context.CancelFunc
@@ -33,7 +34,7 @@ func newNodeSet(cfg RedisConfig, tlsConfig *tls.Config) *nodeSet {
 
 // master gives the node at addr with a full pool.
 func (s *nodeSet) master(addr string) *node {
-	size, minIdle := s.cfg.startSize(), max(s.cfg.MinIdleConns, 0)
+	size, minIdle := s.startSize(addr), max(s.cfg.MinIdleConns, 0)
 	n := s.get(addr, size, minIdle)
 	if n.current.Load().small {
 		n.resize(size, minIdle)
@@ -46,13 +47,18 @@ const replicaPoolSize = 2
 
 // redirected gives the node at addr, to which another one sent a call.
 func (s *nodeSet) redirected(addr string) *node {
-	return s.get(addr, s.cfg.startSize(), 0)
+	return s.get(addr, s.startSize(addr), 0)
 }
 
 // replica gives the node at addr with a small pool, unless it has a full one.
-func (s *nodeSet) replica(addr string) *node { return s.get(addr, replicaPoolSize, 0) }
+func (s *nodeSet) replica(addr string) *node { return s.find(addr, replicaPoolSize, 0, true) }
 
+// get gives the node at addr. If it is new, its pool has the given size.
 func (s *nodeSet) get(addr string, size, minIdle int) *node {
+	return s.find(addr, size, minIdle, false)
+}
+
+func (s *nodeSet) find(addr string, size, minIdle int, small bool) *node {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := s.nodes[addr]; n != nil {
@@ -60,7 +66,7 @@ func (s *nodeSet) get(addr string, size, minIdle int) *node {
 	}
 	n := &node{addr: addr, set: s}
 	n.gone, n.leave = context.WithCancel(s.life)
-	n.current.Store(n.newPooled(size, minIdle))
+	n.current.Store(n.newPooled(size, minIdle, small))
 	if s.life.Err() != nil {
 		_ = n.current.Load().Close() // a call that is late for its generation
 		return n

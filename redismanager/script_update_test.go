@@ -242,7 +242,7 @@ func TestScriptUpdatesUnderLoad(t *testing.T) {
 		}
 		t.Run(topologies[i].name, func(t *testing.T) {
 			m := open(t, topologies[i].config(t), redismanager.WithScripts(saying("old")))
-			load := startCallers(t, m, 50)
+			load := startSayers(t, m, 50)
 			for i := range updates {
 				word := []string{"new", "old"}[i%2]
 				info, err := m.UpdateScript(context.Background(), saying(word))
@@ -265,14 +265,14 @@ func TestScriptUpdatesUnderLoad(t *testing.T) {
 	}
 }
 
-// callers call the script "saying" until they are stopped.
-type callers struct {
+// sayers call the script "saying" until they are stopped.
+type sayers struct {
 	calls, failed, mixed, old, new atomic.Int64
 	stop                           func()
 }
 
-func startCallers(t *testing.T, m *redismanager.Manager, n int) *callers {
-	c, prefix, end := &callers{}, redistest.NewPrefix(t), make(chan struct{})
+func startSayers(t *testing.T, m *redismanager.Manager, n int) *sayers {
+	c, prefix, end := &sayers{}, redistest.NewPrefix(t), make(chan struct{})
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
@@ -291,7 +291,7 @@ func startCallers(t *testing.T, m *redismanager.Manager, n int) *callers {
 	return c
 }
 
-func (c *callers) call(t *testing.T, m *redismanager.Manager, key string) {
+func (c *sayers) call(t *testing.T, m *redismanager.Manager, key string) {
 	c.calls.Add(1)
 	value, err := m.ExecuteScript(context.Background(), "saying", []string{key}, nil)
 	words, ok := value.([]any)

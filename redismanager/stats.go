@@ -21,6 +21,18 @@ type PoolStats struct {
 type NodePoolStats struct {
 	Addr string `json:"addr"`
 	PoolNumbers
+	PoolScaling
+}
+
+// PoolScaling is what the autoscaler may do and did with one node's pool for
+// single commands. Without pool_max only CommandSize is set.
+type PoolScaling struct {
+	CommandSize    int       `json:"command_pool_size"`       // part of Size that the autoscaler changes
+	Min            int       `json:"pool_min,omitempty"`      // smallest CommandSize
+	Max            int       `json:"pool_max,omitempty"`      // largest CommandSize
+	Resizes        uint64    `json:"pool_resizes"`            // changes of CommandSize
+	LastDecision   string    `json:"last_decision,omitempty"` // sizes and the numbers that decided
+	LastDecisionAt time.Time `json:"last_decision_at,omitzero"`
 }
 
 // PoolNumbers are the numbers of one pool, or of several added up.
@@ -48,7 +60,7 @@ func (m *Manager) PoolStats() PoolStats {
 		if n.current.Load().small {
 			continue // a replica: it is checked, not called
 		}
-		row := NodePoolStats{Addr: n.addr, PoolNumbers: n.stats()}
+		row := NodePoolStats{Addr: n.addr, PoolNumbers: n.stats(), PoolScaling: n.scaled()}
 		out.Nodes = append(out.Nodes, row)
 		out.Total.sum(row.PoolNumbers)
 	}
@@ -110,14 +122,20 @@ func (n *PoolNumbers) sum(o PoolNumbers) {
 //	hits, misses, waits, timeouts, stale_conns, unusable_conns   uint64: since the configuration came into use
 //	wait_seconds      float64: time waited in all
 //	leases            int: leases not yet released
+//	pool_resizes      uint64: changes of pool sizes by the autoscaler since the configuration came into use
 func (m *Manager) GetPoolStats() map[string]interface{} {
 	s := m.PoolStats()
 	t := s.Total
+	resizes := uint64(0)
+	for _, node := range s.Nodes {
+		resizes += node.Resizes
+	}
 	return map[string]interface{}{
 		"mode": string(s.Mode), "nodes": len(s.Nodes), "pool_size": t.Size,
 		"total_conns": t.Total, "idle_conns": t.Idle, "in_use_conns": t.InUse, "waiting_calls": t.Waiting,
 		"hits": t.Hits, "misses": t.Misses, "waits": t.Waits, "timeouts": t.Timeouts,
 		"stale_conns": t.Stale, "unusable_conns": t.Unusable,
 		"wait_seconds": t.WaitTime.Seconds(), "leases": s.Leases,
+		"pool_resizes": resizes,
 	}
 }

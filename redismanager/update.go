@@ -69,6 +69,7 @@ const drainReport = time.Minute
 // so that a leased client never dies under its holder; only Close ends the
 // wait after CloseTimeout.
 func (m *Manager) drain(old *generation) {
+	old.scale.close() // its sizes were handed on
 	old.retire()
 	m.draining.Add(1)
 	m.drains.Go(func() {
