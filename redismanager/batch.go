@@ -19,8 +19,8 @@ import (
 // [ErrOutcomeUnknown], unless it only reads or is an idempotent script. Items
 // that surely were not applied because Redis is away are sent again until the
 // deadline; an item that met NOSCRIPT, MOVED, ASK or TRYAGAIN did not run and is
-// sent again, alone. An idempotent script is not sent again after a lost reply
-// if a later write of its slot was lost too and may not be.
+// sent again, alone. After a lost reply nothing is sent again that would then run
+// after a later write of its slot whose reply was lost too.
 //
 // Items of one slot are sent in their order over one connection, and run in that
 // order. Only an item that its node did not run can run after later ones that it
@@ -134,7 +134,7 @@ func (m *Manager) wave(ctx context.Context, r *retrier, open []*job) (again []*j
 // look is [retrier.pause] for one job, without counting it: a wave counts once.
 func (r *retrier) look(ctx context.Context, g *generation, j *job) time.Duration {
 	probe := *r
-	return probe.pause(ctx, g.cfg, j.last, j.repeatable)
+	return probe.pause(ctx, g.cfg, j.last, j.repeatable && !j.overtaken)
 }
 
 // routable gives the jobs that the deployment can run. The items were checked

@@ -52,6 +52,8 @@ type job struct {
 	asking  bool // the node takes its slot over
 	hops    int  // nodes that sent it on, in this wave
 	lacking int  // times a node lacked the script
+	// overtaken: the reply was lost, and a later write of the slot may have run.
+	overtaken bool
 }
 
 // command is what to send. withSource sends the script instead of its SHA.
@@ -75,8 +77,8 @@ func (j *job) result() BatchResult {
 		r.Err = j.last.err
 	case j.script != nil && isServerError(j.last.err):
 		r.Err = j.script.explain(j.last, j.g)
-	default:
-		r.Err = explain(j.last, j.repeatable)
+	default: // a lost write that might be repeated, but not after what may have run since, is unknown
+		r.Err = explain(j.last, j.reads || j.repeatable && !j.overtaken)
 	}
 	return r
 }

@@ -49,21 +49,25 @@ func TestLostReplyOfABatch(t *testing.T) {
 	}
 }
 
-// An idempotent write is not sent again after a lost reply when a later write of
-// its slot may have been applied and cannot follow it.
+// After a lost reply neither an idempotent write nor a read is sent again when a
+// later write of its slot may have been applied: it would run after that.
 func TestLostReplyKeepsTheOrderOfASlot(t *testing.T) {
 	srv := redistest.SharedStandalone(t)
 	proxy := redistest.NewProxy(t, srv.Addr())
 	put := redismanager.Script{Name: "put", Source: "#!lua\nreturn redis.call('SET', KEYS[1], ARGV[1])\n", Idempotent: true}
-	m := open(t, throughProxy(proxy), redismanager.WithScripts(put))
+	m := open(t, throughProxy(proxy), redismanager.WithScripts(put, reading))
 	ctx, key := within(t, 10*time.Second), redistest.NewPrefix(t)
-	requireAllOK(ctx, t, m, []redismanager.BatchItem{run("put", key, "warm")})
+	requireAllOK(ctx, t, m, []redismanager.BatchItem{run("put", key, "warm"), run("reading", key)})
 	proxy.DropReplies("evalsha", 1, redistest.FaultClose)
-	results, err := m.Batch(ctx, []redismanager.BatchItem{run("put", key, "first"), command("SET", key, "second"), run("put", key+"other", "x")})
+	results, err := m.Batch(ctx, []redismanager.BatchItem{
+		run("reading", key), run("put", key, "first"), command("SET", key, "second"), run("reading", key), run("put", key+"other", "x"),
+	})
 	require.NoError(t, err)
-	require.ErrorIs(t, results[0].Err, redismanager.ErrOutcomeUnknown)
+	require.True(t, redismanager.Retryable(results[0].Err), "a read changes nothing: %v", results[0].Err)
 	require.ErrorIs(t, results[1].Err, redismanager.ErrOutcomeUnknown)
-	require.NoError(t, results[2].Err, "of another slot")
+	require.ErrorIs(t, results[2].Err, redismanager.ErrOutcomeUnknown)
+	require.Equal(t, "second", results[3].Value, "nothing was overtaken: %v", results[3].Err)
+	require.NoError(t, results[4].Err, "of another slot")
 	require.Equal(t, "second", srv.Client(t).Get(ctx, key).Val())
 }
 

@@ -105,24 +105,23 @@ func (w *waiting) hold(jobs []*job) []*job {
 	return others
 }
 
-// keepOrder takes back the permission to send a write again after a lost reply,
-// if a later write of its slot was lost too and cannot follow it.
+// keepOrder looks for lost replies with a write of the same slot after them that
+// may have been applied: what is sent again would run after it, so it is not.
 func keepOrder(jobs []*job) {
-	var stuck map[int]bool
+	var written map[int]bool
 	for i := len(jobs) - 1; i >= 0; i-- {
 		j := jobs[i]
-		if j.last.err == nil || !isLostReply(j.last) || j.reads {
+		if j.last.err == nil || !isLostReply(j.last) {
 			continue
 		}
-		if stuck[j.slot] {
-			j.repeatable = false
+		j.overtaken = written[j.slot]
+		if j.reads {
+			continue
 		}
-		if !j.repeatable {
-			if stuck == nil {
-				stuck = map[int]bool{}
-			}
-			stuck[j.slot] = true
+		if written == nil {
+			written = map[int]bool{}
 		}
+		written[j.slot] = true
 	}
 }
 

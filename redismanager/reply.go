@@ -18,7 +18,8 @@ import (
 // takes what is left of the array for the replies to the next commands.
 type rawShot struct {
 	*redis.RawCmd
-	written bool
+	written  bool
+	answered bool
 }
 
 func newRawShot(ctx context.Context, args []any) *rawShot {
@@ -35,10 +36,18 @@ func (c *rawShot) Args() []any {
 }
 
 // SetErr is called when the reply was read, or will not come. It shows go-redis
-// the error replies: after some of them it does not use a connection again.
+// the error replies: after some of them it does not use a connection again. If a
+// later reply cannot be read, go-redis gives its error to the commands that were
+// answered before, too: their answer stands.
 func (c *rawShot) SetErr(err error) {
-	if raw := c.RawCmd.Val(); err == nil && len(raw) > 0 && (raw[0] == '-' || raw[0] == '!') {
-		_, err = decodeReply(raw)
+	if c.answered {
+		return
+	}
+	if raw := c.RawCmd.Val(); err == nil && len(raw) > 0 {
+		c.answered = true
+		if raw[0] == '-' || raw[0] == '!' {
+			_, err = decodeReply(raw)
+		}
 	}
 	c.RawCmd.SetErr(err)
 }
@@ -46,7 +55,7 @@ func (c *rawShot) SetErr(err error) {
 // attempt says what became of the command.
 func (c *rawShot) attempt(ctx context.Context, start time.Time, client *redis.Client) attempt {
 	a := attempt{err: c.Err(), written: c.written, node: client.Options().Addr, client: client}
-	if a.err == nil {
+	if c.answered {
 		a.value, a.err = decodeReply(c.Val())
 	}
 	return a.finish(ctx, start)
