@@ -13,7 +13,7 @@ FUZZ_TIME ?= 20s
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps build test test-quick lint fmt fmt-check vet tidy-check fuzz demo
+.PHONY: help deps build test test-quick lint fmt fmt-check vet tidy-check fuzz soak reliability demo
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,7 @@ fmt-check:
 
 vet:
 	$(GO) vet ./...
+	$(GO) vet -tags soak ./internal/reliability
 
 tidy-check: ## Fail if go.mod or go.sum is not tidy
 	$(GO) mod tidy -diff
@@ -55,6 +56,19 @@ fuzz: deps ## Run every fuzz target for FUZZ_TIME (20s)
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) $$pkg; \
 		done; \
 	done
+
+# How long a soak lasts; SEED repeats the sequence of faults of an earlier one.
+DURATION ?= 10m
+SEED ?=
+RELIABILITY_REPORT ?= bin/reliability.jsonl
+
+soak: deps ## Random faults under load for DURATION (10m); SEED=n repeats a sequence
+	SEED=$(SEED) DURATION=$(DURATION) $(GO) test -count=1 -tags soak -run '^TestSoak$$' -v -timeout 24h ./internal/reliability
+
+reliability: deps ## Every fault at full length, some minutes; prints the figures of docs/reliability.md
+	@mkdir -p $(dir $(RELIABILITY_REPORT)) && rm -f $(RELIABILITY_REPORT)
+	RELIABILITY_REPORT=$(abspath $(RELIABILITY_REPORT)) $(GO) test -count=1 -tags soak -skip '^TestSoak$$' -timeout 30m ./internal/reliability; \
+		status=$$?; $(GO) run ./internal/reliability/table $(RELIABILITY_REPORT); exit $$status
 
 demo: ## Run the demo: Redis inside the process, nothing to install
 	$(GO) run ./cmd/statelink demo

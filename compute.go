@@ -2,6 +2,7 @@ package statelink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -25,6 +26,9 @@ const computeTries = 4
 // reached Redis for longer than the age loses its users to the others, even if
 // it runs, also when it was Redis that was away. Such a pod must stop serving
 // and claim its users again with [Executor.TrySetLinkedPod].
+//
+// With [Executor.WithReplicaAcks] a link that it makes is acknowledged; one that
+// was there is given as it was read.
 //
 // Errors besides those of the connection: [ErrNoReadyPod], there is no pod to
 // link to; [ErrContended], other callers kept changing the link;
@@ -102,5 +106,8 @@ func (p *placement) decide(ctx context.Context, linked int) (pod int, settled bo
 		return NoPod, false, fmt.Errorf("%w: %d pods of service %s have reported, none is ready and fresh", ErrNoReadyPod, len(table.pods), p.service)
 	}
 	current, _, err := e.scripts.ExecuteComputeLinkIfAbsent(ctx, p.link, p.user, p.service, p.persistSeconds, candidate, linked)
+	if current != candidate && errors.Is(err, ErrNotDurable) {
+		err = nil // nothing was changed
+	}
 	return current, current == candidate, err
 }

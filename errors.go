@@ -9,25 +9,27 @@ import (
 // The classes of failure, matched with [errors.Is]. They are those of package
 // redismanager, where each is described, and two of this package.
 var (
-	ErrInvalidArgument = redismanager.ErrInvalidArgument
-	ErrClosed          = redismanager.ErrClosed
-	ErrUnavailable     = redismanager.ErrUnavailable
-	ErrWrongTopology   = redismanager.ErrWrongTopology
-	ErrPoolExhausted   = redismanager.ErrPoolExhausted
-	ErrTimeout         = redismanager.ErrTimeout
-	ErrReadOnly        = redismanager.ErrReadOnly
-	ErrAuth            = redismanager.ErrAuth
-	ErrOutOfMemory     = redismanager.ErrOutOfMemory
-	ErrBusyScript      = redismanager.ErrBusyScript
-	ErrCrossSlot       = redismanager.ErrCrossSlot
-	ErrScriptCompile   = redismanager.ErrScriptCompile
-	ErrScriptRuntime   = redismanager.ErrScriptRuntime
-	ErrScriptUnknown   = redismanager.ErrScriptUnknown
-	ErrNotDurable      = redismanager.ErrNotDurable
-	ErrOutcomeUnknown  = redismanager.ErrOutcomeUnknown
-	ErrWrongType       = redismanager.ErrWrongType
-	ErrMalformedData   = redismanager.ErrMalformedData
-	ErrNoRoutingKey    = redismanager.ErrNoRoutingKey
+	ErrInvalidArgument  = redismanager.ErrInvalidArgument
+	ErrClosed           = redismanager.ErrClosed
+	ErrUnavailable      = redismanager.ErrUnavailable
+	ErrWrongTopology    = redismanager.ErrWrongTopology
+	ErrPoolExhausted    = redismanager.ErrPoolExhausted
+	ErrTimeout          = redismanager.ErrTimeout
+	ErrReadOnly         = redismanager.ErrReadOnly
+	ErrAuth             = redismanager.ErrAuth
+	ErrOutOfMemory      = redismanager.ErrOutOfMemory
+	ErrBusyScript       = redismanager.ErrBusyScript
+	ErrCrossSlot        = redismanager.ErrCrossSlot
+	ErrScriptCompile    = redismanager.ErrScriptCompile
+	ErrScriptRuntime    = redismanager.ErrScriptRuntime
+	ErrScriptUnknown    = redismanager.ErrScriptUnknown
+	ErrScriptVersion    = redismanager.ErrScriptVersion
+	ErrScriptUpdatesOff = redismanager.ErrScriptUpdatesOff
+	ErrNotDurable       = redismanager.ErrNotDurable
+	ErrOutcomeUnknown   = redismanager.ErrOutcomeUnknown
+	ErrWrongType        = redismanager.ErrWrongType
+	ErrMalformedData    = redismanager.ErrMalformedData
+	ErrNoRoutingKey     = redismanager.ErrNoRoutingKey
 
 	// ErrNoReadyPod: no pod of the service is ready and fresh, so a user without
 	// a live pod cannot be placed.

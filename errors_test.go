@@ -49,6 +49,8 @@ var classes = []classified{
 	{&redismanager.ScriptError{Class: statelink.ErrScriptRuntime}, redismanager.ClassScriptRuntime, false},
 	{statelink.ErrScriptUnknown, redismanager.ClassScriptUnknown, false},
 	{&redismanager.ScriptError{Class: statelink.ErrScriptUnknown}, redismanager.ClassScriptUnknown, false},
+	{statelink.ErrScriptVersion, redismanager.ClassScriptVersion, false},
+	{statelink.ErrScriptUpdatesOff, redismanager.ClassScriptsOff, false},
 	{statelink.ErrNotDurable, redismanager.ClassNotDurable, false},
 	{statelink.ErrOutcomeUnknown, redismanager.ClassOutcomeUnknown, false},
 	{statelink.ErrWrongType, redismanager.ClassWrongType, false},
@@ -133,7 +135,7 @@ func TestClassesAreStableCodes(t *testing.T) {
 	require.Equal(t, []redismanager.Class{
 		"ok", "other", "canceled", "timeout", "invalid_argument", "closed", "unavailable", "wrong_topology", "pool_exhausted",
 		"read_only", "auth", "out_of_memory", "busy_script", "cross_slot", "script_compile", "script_runtime", "script_unknown",
-		"not_durable", "outcome_unknown", "wrong_type", "malformed_data", "no_routing_key", "no_ready_pod", "contended",
+		"script_version", "script_updates_off", "not_durable", "outcome_unknown", "wrong_type", "malformed_data", "no_routing_key", "no_ready_pod", "contended",
 	}, codes, "dashboards and alarms are built on these words")
 }
 

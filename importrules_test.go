@@ -36,6 +36,8 @@ var importRules = []importRule{
 	{"redismanager", nil, except(heavy)},
 	{"scripts", nil, except(heavy)},
 	{"embedded", nil, except(heavy, miniredis)},
+	{"internal/reliability", []string{".", "redismanager"}, except(heavy)},
+	{"internal/reliability/table", []string{"internal/reliability"}, except(heavy)},
 	{"internal/redistest", nil, except(heavy, testOnly...)},
 }
 

@@ -31,3 +31,9 @@ func (k Keys) State(namespace, serviceName string) string {
 func (k Keys) Workload(namespace, serviceName string) string {
 	return k.prefix + ":{" + namespace + ":workload:" + serviceName + "}"
 }
+
+// Scripts is the key of the namespace's script registry. Its other keys begin
+// with it and share its slot: see [redismanager.ScriptFleet].
+func (k Keys) Scripts(namespace string) string {
+	return k.prefix + ":{" + namespace + ":scripts}"
+}

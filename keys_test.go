@@ -23,6 +23,7 @@ func TestKeys(t *testing.T) {
 	require.Equal(t, "sf:{default:lk:alice}", k.User("default", "alice"))
 	require.Equal(t, "sf:{default:state:chat}", k.State("default", "chat"))
 	require.Equal(t, "sf:{default:workload:chat}", k.Workload("default", "chat"))
+	require.Equal(t, "sf:{default:scripts}", k.Scripts("default"))
 }
 
 // judge says which names the executor accepts. Nothing is sent: the context is
@@ -74,6 +75,12 @@ func (j judge) workload(t tester, ns, service string) string {
 	return j.verdict(t, err)
 }
 
+func (j judge) scripts(t tester, ns string) string {
+	t.Helper()
+	_, err := j.exec.FleetScripts(j.canceled, ns)
+	return j.verdict(t, err)
+}
+
 // accepts says whether the executor takes the names for a kind of key.
 func (j judge) accepts(t tester, kind string, names ...string) bool {
 	t.Helper()
@@ -84,6 +91,8 @@ func (j judge) accepts(t tester, kind string, names ...string) bool {
 		return j.user(t, names[0], names[1]) == ""
 	case "state":
 		return j.state(t, names[0], names[1]) == ""
+	case "scripts":
+		return j.scripts(t, names[0]) == ""
 	default:
 		return j.workload(t, names[0], names[1]) == ""
 	}
@@ -119,6 +128,9 @@ func readings(t tester, accepts acceptance, key string) (list []string) {
 	}
 	eachCut(tag, ":state:", func(ns, service string) { add("state", ns, service) })
 	eachCut(tag, ":workload:", func(ns, service string) { add("workload", ns, service) })
+	if ns, ok := strings.CutSuffix(tag, ":scripts"); ok {
+		add("scripts", ns)
+	}
 	return list
 }
 
@@ -134,7 +146,7 @@ func eachCut(s, sep string, do func(before, after string)) {
 // misleadingKey builds a key out of the very parts that could be misread.
 func misleadingKey(random *rand.Rand) string {
 	pick := func(parts ...string) string { return parts[random.IntN(len(parts))] }
-	key := "sf:{" + pick("a", "lk", "state", "a.b", "", "sf:{a", "a:lk") + pick(":lk:", ":lk:", ":state:", ":workload:")
+	key := "sf:{" + pick("a", "lk", "state", "a.b", "", "sf:{a", "a:lk") + pick(":lk:", ":lk:", ":state:", ":workload:", ":scripts")
 	for range 1 + random.IntN(5) {
 		key += pick(":lk:", ":state:", ":workload:", "}", "{", ":", "a", "b", "lk", ".", "é", "\x00")
 	}
@@ -170,10 +182,16 @@ func TestKeyHasOneReadingCanFail(t *testing.T) {
 		name    string
 		accepts acceptance
 	}{
-		{"braces in a uid and in a service", func(_ tester, _ string, names ...string) bool {
+		{"braces in a uid and in a service", func(_ tester, kind string, names ...string) bool {
+			if kind == "scripts" {
+				return validName(names[0])
+			}
 			return validName(names[0]) && names[1] != "" && names[len(names)-1] != ""
 		}},
 		{"a colon in a namespace", func(_ tester, kind string, names ...string) bool {
+			if kind == "scripts" {
+				return names[0] != ""
+			}
 			onlyName := kind == "user" || validName(names[len(names)-1])
 			return names[0] != "" && onlyName && (len(names) == 2 && kind != "user" || validUID(names[1]))
 		}},

@@ -1,6 +1,9 @@
 package statelink
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // list checks that a script's reply is an array of strings of a known length;
 // length -1 accepts any even one (pairs).
@@ -29,21 +32,31 @@ func parsePod(word string) (int, error) {
 	return int(n), nil
 }
 
+// decode reads a script's reply. A change that too few replicas acknowledged
+// has both a reply and an error.
+func decode[T any](none T, reply any, err error, parse func(reply any) (T, error)) (T, error) {
+	if err != nil && !errors.Is(err, ErrNotDurable) {
+		return none, err
+	}
+	value, problem := parse(reply)
+	if problem != nil {
+		return none, problem
+	}
+	return value, err
+}
+
 // currentAndPrevious is for scripts that answer {current pod, previous pod or
 // "-1"}. There always is a current one.
 func currentAndPrevious(reply any, err error) (current, previous int, _ error) {
-	if err != nil {
-		return NoPod, NoPod, err
-	}
-	words, err := list(reply, 2)
-	if err != nil {
-		return NoPod, NoPod, err
-	}
-	current, err = storedPod(words[0])
-	if err != nil {
-		return NoPod, NoPod, err
-	}
-	return current, previousPod(words[1]), nil
+	pair, err := decode([2]int{NoPod, NoPod}, reply, err, func(reply any) ([2]int, error) {
+		words, err := list(reply, 2)
+		if err != nil {
+			return [2]int{NoPod, NoPod}, err
+		}
+		current, err := storedPod(words[0])
+		return [2]int{current, previousPod(words[1])}, err
+	})
+	return pair[0], pair[1], err
 }
 
 // previousPod reads what a link was before it was set. The change is done: what
@@ -70,14 +83,13 @@ func onePod(reply any, err error) (int, error) {
 
 // done is for scripts that answer {1} or {0}.
 func done(reply any, err error) (bool, error) {
-	if err != nil {
-		return false, err
-	}
-	items, ok := reply.([]any)
-	if !ok || len(items) != 1 || items[0] != int64(0) && items[0] != int64(1) {
-		return false, fmt.Errorf("%w: reply of a script: %v, want {0} or {1}", ErrMalformedData, reply)
-	}
-	return items[0] == int64(1), nil
+	return decode(false, reply, err, func(reply any) (bool, error) {
+		items, ok := reply.([]any)
+		if !ok || len(items) != 1 || items[0] != int64(0) && items[0] != int64(1) {
+			return false, fmt.Errorf("%w: reply of a script: %v, want {0} or {1}", ErrMalformedData, reply)
+		}
+		return items[0] == int64(1), nil
+	})
 }
 
 // storedPod reads the value of a link key; nil is no link.

@@ -15,7 +15,10 @@ import (
 // All keys of a call must share a Cluster slot (see [Keys]). It is safe for
 // concurrent use. Its errors are those of [redismanager.Manager.ExecuteScript],
 // and [ErrMalformedData] for a reply that is not the script's.
-type ScriptExecutor struct{ manager *redismanager.Manager }
+type ScriptExecutor struct {
+	manager *redismanager.Manager
+	acks    redismanager.Acks
+}
 
 // NewScriptExecutor registers the embedded scripts on the manager, without
 // I/O. The caller keeps the manager and closes it.
@@ -40,33 +43,36 @@ func embeddedScripts() []redismanager.Script {
 }
 
 func (s *ScriptExecutor) run(ctx context.Context, script string, keys []string, args ...any) (any, error) {
-	return s.manager.ExecuteScript(ctx, script, keys, args)
+	return s.manager.Run(ctx, redismanager.ScriptCall{Script: script, Keys: keys, Args: args, Acks: s.acks})
+}
+
+// withAcks gives an executor of the same scripts whose changes wait for replicas.
+func (s *ScriptExecutor) withAcks(acks redismanager.Acks) *ScriptExecutor {
+	return &ScriptExecutor{manager: s.manager, acks: acks}
 }
 
 // ExecuteSetLink sets the link, whatever it was, and gives the previous pod or [NoPod].
 func (s *ScriptExecutor) ExecuteSetLink(ctx context.Context, uidSvcKey, uidKey, serviceName string, podID, persistSeconds int) (int, error) {
 	reply, err := s.run(ctx, scripts.SetLink, []string{uidSvcKey, uidKey}, serviceName, podID, persistSeconds)
-	if err != nil {
-		return NoPod, err
-	}
-	words, err := list(reply, 1)
-	if err != nil {
-		return NoPod, err
-	}
-	return previousPod(words[0]), nil
+	return decode(NoPod, reply, err, func(reply any) (int, error) {
+		words, err := list(reply, 1)
+		if err != nil {
+			return NoPod, err
+		}
+		return previousPod(words[0]), nil
+	})
 }
 
 // ExecuteSetLinkIfAbsent sets the link if there is none, and gives the pod linked now.
 func (s *ScriptExecutor) ExecuteSetLinkIfAbsent(ctx context.Context, uidSvcKey, uidKey, serviceName string, podID, persistSeconds int) (int, error) {
 	reply, err := s.run(ctx, scripts.SetLinkIfAbsent, []string{uidSvcKey, uidKey}, serviceName, podID, persistSeconds)
-	if err != nil {
-		return NoPod, err
-	}
-	words, err := list(reply, 1)
-	if err != nil {
-		return NoPod, err
-	}
-	return storedPod(words[0])
+	return decode(NoPod, reply, err, func(reply any) (int, error) {
+		words, err := list(reply, 1)
+		if err != nil {
+			return NoPod, err
+		}
+		return storedPod(words[0])
+	})
 }
 
 // ExecuteTrySetLink sets the link unless a persistent one to another pod is
@@ -74,7 +80,7 @@ func (s *ScriptExecutor) ExecuteSetLinkIfAbsent(ctx context.Context, uidSvcKey, 
 func (s *ScriptExecutor) ExecuteTrySetLink(ctx context.Context, uidSvcKey, uidKey, serviceName string, podID, persistSeconds int) (ok bool, currentPod int, err error) {
 	reply, err := s.run(ctx, scripts.TrySetLink, []string{uidSvcKey, uidKey}, serviceName, podID, persistSeconds)
 	current, _, err := currentAndPrevious(reply, err)
-	return err == nil && current == podID, current, err
+	return current == podID, current, err
 }
 
 // ExecuteRemoveLink removes the link, at once if persistSeconds is -1 or 0,
@@ -162,14 +168,13 @@ func (s *ScriptExecutor) ExecuteGetService(ctx context.Context, stateKey string)
 // and gives the stored form of the previous state, "" if there was none.
 func (s *ScriptExecutor) ExecuteSetState(ctx context.Context, stateKey string, podID int, load int64, routing Routing) (previous string, err error) {
 	reply, err := s.run(ctx, scripts.SetState, []string{stateKey}, podID, load, int(routing))
-	if err != nil {
-		return "", err
-	}
-	words, err := list(reply, 1)
-	if err != nil {
-		return "", err
-	}
-	return words[0], nil
+	return decode("", reply, err, func(reply any) (string, error) {
+		words, err := list(reply, 1)
+		if err != nil {
+			return "", err
+		}
+		return words[0], nil
+	})
 }
 
 // ExecuteGetLinkService lists the persistent links of a uid: service to pod.

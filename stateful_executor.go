@@ -99,6 +99,21 @@ func Open(ctx context.Context, cfg redismanager.RedisConfig, opts ...Option) (*E
 	return e, nil
 }
 
+// WithReplicaAcks gives an executor on the same manager whose changes each wait
+// until n replicas have acknowledged them, 1 to 16, for at most timeout, 1 ms to
+// nine tenths of the read timeout. If fewer did, the change is applied and its
+// answer returned as always, together with a [*redismanager.NotDurableError] that
+// matches [ErrNotDurable] and says how many. What n or timeout is not is refused
+// by each change. Also a change that finds nothing to do waits, so what it
+// answers is as durable. It costs a round trip to the replicas; see
+// docs/reliability.md for what it survives.
+func (e *Executor) WithReplicaAcks(n int, timeout time.Duration) *Executor {
+	derived := *e
+	derived.scripts = e.scripts.withAcks(redismanager.Acks{Replicas: n, Timeout: timeout})
+	derived.owned = false
+	return &derived
+}
+
 // Manager gives the manager that the executor works on.
 func (e *Executor) Manager() *redismanager.Manager { return e.manager }
 

@@ -18,7 +18,7 @@ func (e *Executor) SetWorkloadState(ctx context.Context, namespace, serviceName,
 	if err = firstError(err, checkWorkload(state)); err != nil {
 		return err
 	}
-	_, err = e.manager.Write(ctx, "set", key, state)
+	_, err = e.manager.WriteAcked(ctx, e.scripts.acks, "set", key, state)
 	return about(err, "set workload state of service %s", serviceName)
 }
 

@@ -43,7 +43,7 @@ var keyDocs = map[string]string{
 	"min_retry_backoff": "Shortest pause between tries, 1ms to 1m.",
 	"max_retry_backoff": "Longest pause between tries, min_retry_backoff to 1m.",
 
-	"retry_timeout":     "How long a call without a deadline waits for Redis to come back after an error that left nothing behind, 1ms to 5m. A call with a deadline waits until that.",
+	"retry_timeout": "How long a call without a deadline waits for Redis to come back after an error that left nothing behind, 1ms to 5m. A call with a deadline waits until that.",
 
 	"disable_script_updates": "Turn off every way to change a script while the program runs.",
 

@@ -122,6 +122,7 @@ func (m *Manager) wave(ctx context.Context, r *retrier, open []*job) (again []*j
 		}
 		if p := r.look(ctx, g, j); p >= 0 {
 			again, pause = append(again, j), max(pause, p)
+			j.before = explain(j.last, true)
 			quick = quick || !isOutage(j.last)
 		}
 	}

@@ -17,8 +17,8 @@ const (
 
 // BatchItem is one script run, or one native command.
 type BatchItem struct {
-	// Script is what [Manager.ExecuteScript] takes: a registered name or Lua
-	// source; "" for a native command.
+	// Script is what [Manager.ExecuteScript] takes: a registered name, a kept
+	// version ("name@3") or Lua source; "" for a native command.
 	Script string
 	Keys   []string // of the script; none for a native command
 	// Args are the script's arguments, or the whole native command with its key
@@ -49,9 +49,10 @@ type job struct {
 
 	g       *generation // of the last attempt
 	last    attempt
-	asking  bool // the node takes its slot over
-	hops    int  // nodes that sent it on, in this wave
-	lacking int  // times a node lacked the script
+	before  error // the attempt before it
+	asking  bool  // the node takes its slot over
+	hops    int   // nodes that sent it on, in this wave
+	lacking int   // times a node lacked the script
 	// overtaken: the reply was lost, and a later write of the slot may have run.
 	overtaken bool
 }
@@ -79,6 +80,9 @@ func (j *job) result() BatchResult {
 		r.Err = j.script.explain(j.last, j.g)
 	default: // a lost write that might be repeated, but not after what may have run since, is unknown
 		r.Err = explain(j.last, j.reads || j.repeatable && !j.overtaken)
+	}
+	if j.before != nil && j.last.ended && !j.last.written { // the deadline says less than what kept it from being met
+		r.Err = fmt.Errorf("%w; before that: %w", r.Err, j.before)
 	}
 	return r
 }

@@ -31,6 +31,16 @@ func (c *oneShot) Args() []any {
 	return c.Cmd.Args()
 }
 
+// attempt is what became of the command in a pipeline. If a later reply cannot
+// be read, go-redis gives its error to those that were answered before, too.
+func (c *oneShot) attempt(node string, client *redis.Client) attempt {
+	a := attempt{value: c.Val(), err: c.Err(), written: c.written, node: node, client: client}
+	if a.value != nil {
+		a.err = nil
+	}
+	return a
+}
+
 // attempt is what became of sending one command once.
 type attempt struct {
 	value    any
@@ -42,6 +52,7 @@ type attempt struct {
 	client   *redis.Client // nil if no node could be chosen
 	waited   time.Duration
 	ended    bool // the caller's context had ended by then
+	acks     acknowledged
 }
 
 // sendTo sends the command once over c.

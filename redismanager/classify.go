@@ -26,6 +26,8 @@ const (
 	ClassScriptCompile   Class = "script_compile"
 	ClassScriptRuntime   Class = "script_runtime"
 	ClassScriptUnknown   Class = "script_unknown"
+	ClassScriptVersion   Class = "script_version"
+	ClassScriptsOff      Class = "script_updates_off"
 	ClassNotDurable      Class = "not_durable"
 	ClassOutcomeUnknown  Class = "outcome_unknown"
 	ClassWrongType       Class = "wrong_type"
@@ -47,6 +49,8 @@ var classes = []struct {
 	{ErrCrossSlot, ClassCrossSlot},
 	{ErrClosed, ClassClosed},
 	{ErrWrongTopology, ClassWrongTopology},
+	{ErrScriptUpdatesOff, ClassScriptsOff},
+	{ErrScriptVersion, ClassScriptVersion},
 	{ErrScriptUnknown, ClassScriptUnknown},
 	{ErrAuth, ClassAuth},
 	{ErrScriptCompile, ClassScriptCompile},

@@ -39,7 +39,14 @@ func dialer(cfg RedisConfig, tlsConfig *tls.Config) dialFunc {
 	if tlsConfig == nil {
 		return plain.DialContext
 	}
-	return (&tls.Dialer{NetDialer: plain, Config: tlsConfig}).DialContext
+	encrypted := &tls.Dialer{NetDialer: plain, Config: tlsConfig}
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := encrypted.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return watchTLS(c), nil
+	}
 }
 
 // off turns a setting whose "none" is zero for us into go-redis' "none", -1.

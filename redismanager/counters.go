@@ -6,11 +6,12 @@ import "sync/atomic"
 type Counters struct {
 	TopologyRefreshes       uint64 `json:"topology_refreshes"`        // views of the topology that were learnt
 	TopologyRefreshFailures uint64 `json:"topology_refresh_failures"` // times no node gave one
+	ScriptRepairs           uint64 `json:"script_repairs"`            // scripts that the health checker loaded on nodes that lacked them
 }
 
 // counters are those of a manager.
 type counters struct {
-	refreshes, refreshFailures atomic.Uint64
+	refreshes, refreshFailures, scriptRepairs atomic.Uint64
 }
 
 // Counters gives the numbers at this moment. It does no I/O.
@@ -18,8 +19,6 @@ func (m *Manager) Counters() Counters {
 	return Counters{
 		TopologyRefreshes:       m.counters.refreshes.Load(),
 		TopologyRefreshFailures: m.counters.refreshFailures.Load(),
+		ScriptRepairs:           m.counters.scriptRepairs.Load(),
 	}
 }
-
-// Health gives the last result of the health checker. It does no I/O.
-func (m *Manager) Health() HealthStatus { return HealthStatus{State: HealthUnknown} }

@@ -17,6 +17,9 @@
 //     ends with the reply, the deadline or ReadTimeout.
 //   - The configuration can change while calls run; leased clients and calls
 //     in flight end on the client they began with.
+//   - A script can get a new body while calls run, from the program, a directory
+//     or a registry that a fleet of processes follows, and go back again
+//     ([Manager.UpdateScript]).
 //   - Errors have a class ([Classify]) and say what was going on.
 //
 // All exported types are safe for concurrent use unless they say otherwise.

@@ -45,6 +45,12 @@ var (
 	// ErrScriptUnknown: no script is registered under the name, or the server
 	// lacks it and may not be given it.
 	ErrScriptUnknown = errors.New("script unknown")
+	// ErrScriptVersion: a change of a script names a version that is not there, or
+	// expects one that is not current. Nothing was changed.
+	ErrScriptVersion = errors.New("script version refused")
+	// ErrScriptUpdatesOff: the manager was made [WithoutScriptUpdates], or the
+	// configuration says DisableScriptUpdates.
+	ErrScriptUpdatesOff = errors.New("script updates are switched off")
 	// ErrNotDurable: the write was applied but not acknowledged by the replicas
 	// that were asked for.
 	ErrNotDurable = errors.New("write not durable")

@@ -29,10 +29,10 @@ func (m *Manager) GetScriptSHA(name string) (string, error) {
 // Scripts lists the registered scripts, sorted by name.
 func (m *Manager) Scripts() []ScriptInfo {
 	plain := m.current.Load().plain
-	entries := m.scripts.all()
-	list := make([]ScriptInfo, len(entries))
-	for i, e := range entries {
-		list[i] = e.info(plain)
+	histories := m.scripts.sorted()
+	list := make([]ScriptInfo, len(histories))
+	for i, h := range histories {
+		list[i] = h.info(h.current, plain)
 	}
 	return list
 }
@@ -41,14 +41,17 @@ func (m *Manager) entry(name string) (*scriptEntry, error) {
 	if e := m.scripts.get(name); e != nil {
 		return e, nil
 	}
+	if base, version, ok := cutVersion(name); ok && m.scripts.history(base) != nil {
+		return nil, fmt.Errorf("%w: version %d of %s is not kept", ErrScriptUnknown, version, base)
+	}
 	return nil, fmt.Errorf("%w: no script is registered as %s (%d are)", ErrScriptUnknown, quoteShort(name), m.scripts.Len())
 }
 
-// ExecuteScript runs a registered script by its name, or Lua source given in
-// the call, on the master that serves the keys. Both run as EVALSHA; a node
-// that lacks the script gets it within the call. The script is sent once: if
-// its reply is lost the error is [ErrOutcomeUnknown], unless it only reads or
-// is declared idempotent. Other errors: [ErrScriptUnknown], [ErrScriptCompile],
+// ExecuteScript runs a registered script by its name, one of its kept versions
+// by name and number ("name@3"), or Lua source given in the call, on the master
+// that serves the keys. All run as EVALSHA; a node that lacks the script gets it
+// within the call. The script is sent once: if its reply is lost the error is
+// [ErrOutcomeUnknown], unless it only reads or is declared idempotent. Other errors: [ErrScriptUnknown], [ErrScriptCompile],
 // [ErrScriptRuntime], [ErrCrossSlot], [ErrInvalidArgument] and those of the
 // connection.
 //
@@ -62,7 +65,7 @@ func (m *Manager) ExecuteScript(ctx context.Context, script string, keys []strin
 	if err != nil {
 		return nil, err
 	}
-	return m.runScript(ctx, e, keys, args)
+	return m.runScript(ctx, e, keys, args, Acks{})
 }
 
 // resolve finds the script that a caller named, or gave as source.
@@ -70,19 +73,42 @@ func (m *Manager) resolve(script string) (*scriptEntry, error) {
 	if e := m.scripts.get(script); e != nil {
 		return e, nil
 	}
-	if isScriptName(script) {
+	if _, _, versioned := cutVersion(script); versioned || isScriptName(script) {
 		return m.entry(script)
 	}
 	return m.adHoc.entry(script)
 }
 
-func (m *Manager) runScript(ctx context.Context, e *scriptEntry, keys []string, args []any) (any, error) {
+// ScriptCall is one run of a script with more than [Manager.ExecuteScript] has
+// room for.
+type ScriptCall struct {
+	Script string   // registered name, or one of its kept versions: "name@3"
+	Keys   []string // all in one slot, at least one in a Cluster
+	Args   []any
+	Acks   Acks // asked for if the script is no reader
+}
+
+// Run is [Manager.ExecuteScript] for a registered script. If fewer replicas than
+// asked for acknowledged the change, it gives the script's answer together with a
+// [*NotDurableError].
+func (m *Manager) Run(ctx context.Context, c ScriptCall) (any, error) {
+	e, err := m.entry(c.Script)
+	if err != nil {
+		return nil, err
+	}
+	if c.Acks.wanted() && e.ReadOnly() {
+		c.Acks = Acks{}
+	}
+	return m.runScript(ctx, e, c.Keys, c.Args, c.Acks)
+}
+
+func (m *Manager) runScript(ctx context.Context, e *scriptEntry, keys []string, args []any, acks Acks) (any, error) {
 	args, err := sendable(args)
 	if err != nil {
 		return nil, err
 	}
-	r := &scriptRun{entry: e, keys: keys, args: args}
-	return m.run(ctx, call{about: e.about(), once: r.once, explain: r.explain, repeatable: e.repeatable})
+	r := &scriptRun{entry: e, keys: keys, args: args, acks: acks}
+	return m.run(ctx, call{about: e.about(), once: r.once, explain: r.explain, repeatable: e.repeatable, acks: acks})
 }
 
 // scriptRun is one call of a script.
@@ -90,6 +116,7 @@ type scriptRun struct {
 	entry *scriptEntry
 	keys  []string
 	args  []any
+	acks  Acks
 }
 
 // once sends EVALSHA, and EVAL if the node does not know the SHA: that reply
@@ -104,9 +131,9 @@ func (r *scriptRun) once(ctx context.Context, g *generation) attempt {
 		key = r.keys[0]
 	}
 	b := r.entry.forServer(g.plain)
-	a := g.send(ctx, key, r.command("evalsha", b.sha))
+	a := g.send(ctx, key, r.command("evalsha", b.sha), r.acks)
 	if isNoScript(a.err) {
-		a = g.send(ctx, key, r.command("eval", b.source))
+		a = g.send(ctx, key, r.command("eval", b.source), r.acks)
 		a.repaired = true
 	}
 	return a

@@ -88,19 +88,19 @@ func (g *generation) close() error {
 
 // send sends the command once to the master that serves key. A node that no
 // longer serves it did not run it: the one that it names is asked.
-func (g *generation) send(ctx context.Context, key string, args []any) attempt {
+func (g *generation) send(ctx context.Context, key string, args []any, acks Acks) attempt {
 	n, err := g.topology().forKey(key)
 	if err != nil {
 		return attempt{err: err}.finish(ctx, time.Now())
 	}
-	return g.follow(ctx, n.do(ctx, args), args)
+	return g.follow(ctx, n.do(ctx, args, acks), args, acks)
 }
 
 // maxRedirects is how many nodes may send a call on before it counts as failed.
 const maxRedirects = 5
 
 // follow sends the command to where the node before sent it on.
-func (g *generation) follow(ctx context.Context, a attempt, args []any) attempt {
+func (g *generation) follow(ctx context.Context, a attempt, args []any, acks Acks) attempt {
 	for range maxRedirects {
 		addr, asking, found := redirect(a)
 		if !found {
@@ -108,11 +108,11 @@ func (g *generation) follow(ctx context.Context, a attempt, args []any) attempt 
 		}
 		n := g.nodes.redirected(addr)
 		if asking {
-			a = n.doAsking(ctx, args)
+			a = n.doAll(ctx, args, true, acks)
 			continue
 		}
 		g.view.want()
-		a = n.do(ctx, args)
+		a = n.do(ctx, args, acks)
 	}
 	return a
 }

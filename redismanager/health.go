@@ -41,14 +41,26 @@ func (g *generation) healthCheck(ctx context.Context) error {
 
 // runsScripts runs the health script on one node.
 func (g *generation) runsScripts(ctx context.Context, c *redis.Client) error {
-	b := healthScript.forServer(g.plain)
-	a := sendTo(ctx, c, []any{"evalsha", b.sha, 0})
-	if isNoScript(a.err) {
-		a = sendTo(ctx, c, []any{"eval", b.source, 0})
-		if a.err != nil && errors.Is(serverClass(a.err.Error()), ErrAuth) {
-			return nil // the user may run only loaded scripts, and the node does answer EVALSHA
-		}
+	return answeredOne(g.runOn(ctx, c, healthScript, nil))
+}
+
+// runOn runs a script that returns 1 on one node. A user who may run only loaded
+// scripts and is told that this one is not has proof enough: the node does
+// answer EVALSHA.
+func (g *generation) runOn(ctx context.Context, c *redis.Client, e *scriptEntry, keys []string) attempt {
+	run, b := scriptRun{entry: e, keys: keys}, e.forServer(g.plain)
+	a := sendTo(ctx, c, run.command("evalsha", b.sha))
+	if !isNoScript(a.err) {
+		return a
 	}
+	a = sendTo(ctx, c, run.command("eval", b.source))
+	if a.err != nil && errors.Is(serverClass(a.err.Error()), ErrAuth) {
+		return attempt{value: int64(1), node: a.node}
+	}
+	return a
+}
+
+func answeredOne(a attempt) error {
 	if a.err != nil {
 		return explain(a, true)
 	}

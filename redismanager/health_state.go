@@ -26,6 +26,10 @@ type HealthStatus struct {
 	// SlotsServed is how many of the 16,384 Cluster slots have a master that is
 	// not down; 0 outside a Cluster.
 	SlotsServed int `json:"slots_served"`
+	// LostData is when a master was last found without the data that it had, and
+	// Losses how often: every link on it is gone. See [EventRestartedEmpty].
+	LostData time.Time `json:"lost_data,omitzero"`
+	Losses   int       `json:"losses"`
 }
 
 // NodeHealth is the last result of one node's check.
@@ -40,6 +44,9 @@ type NodeHealth struct {
 	Replicas       int         `json:"replicas"`        // master: replicas connected
 	MissingScripts int         `json:"missing_scripts"` // master: registered scripts that it lacked at the check, before their repair
 	RunID          string      `json:"run_id,omitempty"`
+	LostData       time.Time   `json:"lost_data,omitzero"` // when it was last found without the data that it had
+
+	hasLeft bool // it is no longer part of the topology
 }
 
 // Millis is a duration that JSON shows as a number of milliseconds.

@@ -13,7 +13,12 @@ import (
 	"github.com/statelink/statelink/redismanager"
 )
 
-func TestMain(m *testing.M) { redistest.Main(m) }
+func TestMain(m *testing.M) {
+	if fleetMember() { // this is a process that a test has started
+		return
+	}
+	redistest.Main(m)
+}
 
 // topologies are the real deployments that a test runs on.
 var topologies = []struct {

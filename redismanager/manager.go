@@ -50,8 +50,10 @@ type Manager struct {
 	adHoc   *adHocScripts
 	leases  leases
 	events  events
+	hot     hotScripts
 
 	counters counters
+	health   *HealthChecker
 
 	current  atomic.Pointer[generation]
 	updating chan struct{} // holds one token; who has it may replace current
@@ -95,6 +97,7 @@ func WithScripts(scripts ...Script) Option {
 // [Manager.HealthCheck] tells of them.
 func New(ctx context.Context, cfg RedisConfig, opts ...Option) (*Manager, error) {
 	m := &Manager{log: slog.Default(), scripts: newScriptCache(), updating: make(chan struct{}, 1)}
+	m.health = newHealthChecker(m)
 	for _, opt := range opts {
 		if err := opt(m); err != nil {
 			return nil, err
@@ -238,8 +241,9 @@ func (m *Manager) Close() error {
 }
 
 func (m *Manager) shutdown() error {
-	m.isClosed.Store(true)
+	m.seal()
 	m.stop()
+	m.health.close()
 	m.background.Wait()
 	<-m.updating // an update in progress sees the end and gives up
 	g := m.current.Load()

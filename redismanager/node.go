@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -114,28 +113,14 @@ func (n *node) retire() {
 var errNodeGone = errors.New("the node left the topology")
 
 // do sends the command once to the node.
-func (n *node) do(ctx context.Context, args []any) attempt {
+func (n *node) do(ctx context.Context, args []any, acks Acks) attempt {
+	if acks.wanted() {
+		return n.doAll(ctx, args, false, acks)
+	}
 	p := n.acquire()
 	if p == nil {
 		return attempt{err: errNodeGone, node: n.addr}
 	}
 	defer p.release()
 	return sendTo(ctx, p.Client, args)
-}
-
-// doAsking sends the command once to a node that is taking over its slot.
-func (n *node) doAsking(ctx context.Context, args []any) attempt {
-	p := n.acquire()
-	if p == nil {
-		return attempt{err: errNodeGone, node: n.addr}
-	}
-	defer p.release()
-	start := time.Now()
-	pipe := p.Pipeline()
-	_ = pipe.Process(ctx, newOneShot(ctx, []any{"asking"}))
-	cmd := newOneShot(ctx, args)
-	_ = pipe.Process(ctx, cmd)
-	_, _ = pipe.Exec(ctx) // each command has its own error
-	a := attempt{value: cmd.Val(), err: cmd.Err(), written: cmd.written, node: n.addr, client: p.Client}
-	return a.finish(ctx, start)
 }

@@ -108,17 +108,15 @@ func mustBeMaster(ctx context.Context, cn *redis.Conn) error {
 }
 
 // keep lets go of the nodes whose addresses are not among those given.
-func (s *nodeSet) keep(addrs map[string]bool) (removed []string) {
+func (s *nodeSet) keep(addrs map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for addr, n := range s.nodes {
 		if !addrs[addr] {
 			delete(s.nodes, addr)
-			removed = append(removed, addr)
 			n.retire()
 		}
 	}
-	return removed
 }
 
 func (s *nodeSet) snapshot() []*node {

@@ -18,6 +18,7 @@ type retrier struct {
 	start time.Time
 	tries int // attempts made
 	quick int // of those, the ones that were repeated at once
+	last  error
 }
 
 // pause is how long to wait before the next attempt, negative if there must be

@@ -14,6 +14,7 @@ type call struct {
 	once       func(ctx context.Context, g *generation) attempt
 	explain    func(a attempt, g *generation) error
 	repeatable bool // it only reads, or is idempotent
+	acks       Acks // that it must have
 }
 
 // run makes attempts until one is answered, may have been applied, or its
@@ -40,18 +41,26 @@ func (m *Manager) try(ctx context.Context, c *call, r *retrier) (value any, paus
 		return nil, -1, err
 	}
 	defer g.release()
+	if err := c.acks.validate(g.cfg); err != nil {
+		return nil, -1, err
+	}
 	a := c.once(ctx, g)
 	c.about.Node = a.node
 	if a.repaired {
 		c.about.Repairs++
 	}
 	if a.err == nil {
-		return a.value, -1, nil
+		return a.value, -1, c.acks.check(a)
 	}
 	if isTopologyError(a) {
 		g.view.want()
 	}
-	return a.value, r.pause(ctx, g.cfg, a, c.repeatable), c.explain(a, g)
+	pause, err = r.pause(ctx, g.cfg, a, c.repeatable), c.explain(a, g)
+	if r.last != nil && a.ended && !a.written { // the deadline says less than what kept it from being met
+		err = fmt.Errorf("%w; before that: %w", err, r.last)
+	}
+	r.last = err
+	return a.value, pause, err
 }
 
 // isTopologyError reports a failure that a newer view of the Cluster may cure.
@@ -66,17 +75,24 @@ func isTopologyError(a attempt) bool {
 // serves its key, which is the second element of args. It may be sent again
 // after a lost reply. An absent value is nil.
 func (m *Manager) Read(ctx context.Context, args ...any) (any, error) {
-	return m.command(ctx, args, true)
+	return m.command(ctx, args, true, Acks{})
 }
 
 // Write runs one native command that writes, such as SET, on the master that
 // serves its key, which is the second element of args. It is sent at most
 // once; a lost reply is [ErrOutcomeUnknown].
 func (m *Manager) Write(ctx context.Context, args ...any) (any, error) {
-	return m.command(ctx, args, false)
+	return m.command(ctx, args, false, Acks{})
 }
 
-func (m *Manager) command(ctx context.Context, args []any, repeatable bool) (any, error) {
+// WriteAcked is [Manager.Write] that waits for replicas. If fewer than asked for
+// acknowledged the change, it gives the answer together with a
+// [*NotDurableError].
+func (m *Manager) WriteAcked(ctx context.Context, acks Acks, args ...any) (any, error) {
+	return m.command(ctx, args, false, acks)
+}
+
+func (m *Manager) command(ctx context.Context, args []any, repeatable bool, acks Acks) (any, error) {
 	key, err := keyOf(args)
 	if err != nil {
 		return nil, err
@@ -88,9 +104,10 @@ func (m *Manager) command(ctx context.Context, args []any, repeatable bool) (any
 	name, _ := args[0].(string)
 	return m.run(ctx, call{
 		about:      CallInfo{Name: strings.ToLower(name)},
-		once:       func(ctx context.Context, g *generation) attempt { return g.send(ctx, key, args) },
+		once:       func(ctx context.Context, g *generation) attempt { return g.send(ctx, key, args, acks) },
 		explain:    func(a attempt, _ *generation) error { return explain(a, repeatable) },
 		repeatable: repeatable,
+		acks:       acks,
 	})
 }
 

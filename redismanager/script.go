@@ -10,6 +10,9 @@ import (
 	"strings"
 )
 
+// maxSource is how many bytes a script may have.
+const maxSource = 1 << 20
+
 // Script is a Lua script to register.
 type Script struct {
 	// Name is what [Manager.ExecuteScript] calls it by: a letter or _, then
@@ -40,7 +43,7 @@ func (s Script) validate() error {
 	if !isScriptName(s.Name) {
 		return &FieldError{Field: "script name", Got: quoteShort(s.Name), Want: "a letter or _, then letters, digits, _ . -, at most 128 bytes"}
 	}
-	if s.Source == "" || len(s.Source) > 1<<20 {
+	if s.Source == "" || len(s.Source) > maxSource {
 		return &FieldError{Field: "script " + s.Name, Got: fmt.Sprintf("%d bytes of source", len(s.Source)), Want: "1 byte to 1 MiB"}
 	}
 	return nil

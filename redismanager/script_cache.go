@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // ScriptInfo describes a registered script.
@@ -16,13 +17,18 @@ type ScriptInfo struct {
 	ReadOnly   bool   `json:"read_only"`
 	Idempotent bool   `json:"idempotent"`
 	Source     string `json:"source,omitempty"`
+	// Current tells the version that calls by the plain name run from the others
+	// that are kept, which are called by name and number: "name@3".
+	Current bool      `json:"current"`
+	Since   time.Time `json:"since"` // when it became current, the last time
 }
 
-// ScriptCache holds the registered scripts: name to source, SHA and version.
-// Reading takes no lock; a script is hashed once, when it is registered.
+// ScriptCache holds the registered scripts: name to source, SHA and versions.
+// Reading takes no lock; a body is hashed once, when it is registered or
+// becomes a version.
 type ScriptCache struct {
-	mu      sync.Mutex // serialises writers
-	entries atomic.Pointer[map[string]*scriptEntry]
+	mu        sync.Mutex // serialises writers
+	histories atomic.Pointer[map[string]*scriptHistory]
 }
 
 // scriptEntry never changes once it is in the cache.
@@ -51,47 +57,80 @@ func (e *scriptEntry) forServer(plain bool) body {
 
 func newScriptCache() *ScriptCache {
 	c := &ScriptCache{}
-	c.entries.Store(&map[string]*scriptEntry{})
+	c.histories.Store(&map[string]*scriptHistory{})
 	return c
 }
 
-// register adds scripts: all of them or, on an error, none. The same body
-// under the same name again changes nothing; another body is refused.
+// register adds scripts: all of them or, on an error, none. The body that was
+// registered first under a name changes nothing, whatever is current by now;
+// another body is refused.
 func (c *ScriptCache) register(scripts ...Script) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	next := maps.Clone(*c.entries.Load())
+	next := maps.Clone(*c.histories.Load())
 	for _, s := range scripts {
 		if err := s.validate(); err != nil {
 			return err
 		}
 		old := next[s.Name]
 		if old == nil {
-			next[s.Name] = newScriptEntry(s, 1)
+			next[s.Name] = newScriptHistory(s, time.Now())
 			continue
 		}
-		if old.Script != s {
-			return &FieldError{Field: "script " + s.Name, Got: "another body or declaration", Want: fmt.Sprintf("the registered one (sha %s)", old.full.sha)}
+		if first := old.first(); first.Script != s {
+			return &FieldError{Field: "script " + s.Name, Got: "another body or declaration", Want: fmt.Sprintf("the registered one (sha %s)", first.full.sha)}
 		}
 	}
-	c.entries.Store(&next)
+	c.histories.Store(&next)
 	return nil
 }
 
-func (c *ScriptCache) get(name string) *scriptEntry { return (*c.entries.Load())[name] }
+// get finds the current version by "name", and a kept one by "name@version".
+func (c *ScriptCache) get(name string) *scriptEntry {
+	if history := c.history(name); history != nil {
+		return history.current
+	}
+	if base, version, ok := cutVersion(name); ok {
+		if history := c.history(base); history != nil {
+			return history.version(version)
+		}
+	}
+	return nil
+}
 
-// all gives the entries sorted by name.
+func (c *ScriptCache) history(name string) *scriptHistory { return (*c.histories.Load())[name] }
+
+// switchTo makes e the current version of its name, at once for all callers.
+func (c *ScriptCache) switchTo(e *scriptEntry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	next := maps.Clone(*c.histories.Load())
+	next[e.Name] = next[e.Name].switchTo(e, time.Now())
+	c.histories.Store(&next)
+}
+
+// sorted gives the histories sorted by name.
+func (c *ScriptCache) sorted() []*scriptHistory {
+	histories := *c.histories.Load()
+	list := make([]*scriptHistory, 0, len(histories))
+	for _, name := range slices.Sorted(maps.Keys(histories)) {
+		list = append(list, histories[name])
+	}
+	return list
+}
+
+// all gives the current versions sorted by name.
 func (c *ScriptCache) all() []*scriptEntry {
-	entries := *c.entries.Load()
-	list := make([]*scriptEntry, 0, len(entries))
-	for _, name := range slices.Sorted(maps.Keys(entries)) {
-		list = append(list, entries[name])
+	histories := c.sorted()
+	list := make([]*scriptEntry, len(histories))
+	for i, history := range histories {
+		list[i] = history.current
 	}
 	return list
 }
 
 // Len is the number of registered scripts.
-func (c *ScriptCache) Len() int { return len(*c.entries.Load()) }
+func (c *ScriptCache) Len() int { return len(*c.histories.Load()) }
 
 // about describes a run of the script to observers.
 func (e *scriptEntry) about() CallInfo {
@@ -100,11 +139,4 @@ func (e *scriptEntry) about() CallInfo {
 		name = "source"
 	}
 	return CallInfo{Name: name, IsScript: true, Version: e.version}
-}
-
-func (e *scriptEntry) info(plain bool) ScriptInfo {
-	return ScriptInfo{
-		Name: e.Name, SHA: e.forServer(plain).sha, Version: e.version,
-		ReadOnly: e.ReadOnly(), Idempotent: e.repeatable, Source: e.Source,
-	}
 }

@@ -98,7 +98,8 @@ func isInsideScript(text string) bool {
 	return strings.Contains(text, "script: ") && strings.Contains(text, "@user_script")
 }
 
-var scriptLine = regexp.MustCompile(`user_script:(\d+)`)
+// scriptLine also knows how the embedded server says it.
+var scriptLine = regexp.MustCompile(`user_script(?::| line:)(\d+)`)
 
 // lineOf finds the line of the script that the server names, 0 if none.
 func lineOf(text string) int {

@@ -32,6 +32,7 @@ func (f *facts) findings(slow time.Duration) []finding {
 		f.worst(eviction),
 		f.worst(persistence),
 		f.worst(replicas),
+		f.durability(),
 		f.access(),
 		f.encryption(),
 	)

@@ -52,10 +52,12 @@ func TestDoctorAllOK(t *testing.T) {
 	redistest.StartServer(t, redistest.WithReplicaOf(master))
 	open(t, redismanager.RedisConfig{Addr: master.Addr()})
 	found := diagnose(t, at(standaloneURL(master)), 0)
-	require.Len(t, found, 12)
+	require.Len(t, found, 13)
 	require.Equal(t, "standalone, 1 master, 1 replica connected", found["topology"].Detail)
 	require.Equal(t, "1 connected per master; min-replicas-to-write is 1", found["replicas"].Detail)
 	require.Equal(t, "append-only file", found["persistence"].Detail)
+	require.Equal(t, "without acks a change survives the end of the server's process, and may be lost in a failover; "+
+		"with acks of 1 it survives one, with up to 1 to be had", found["durability"].Detail)
 	require.Equal(t, "11 on every master", found["scripts present"].Detail)
 	require.Regexp(t, `^median \S+, worst \S+ of 20 round trips$`, found["latency"].Detail)
 }
@@ -66,6 +68,7 @@ func TestDoctorWarns(t *testing.T) {
 	found := diagnose(t, at(standaloneURL(srv)), 1)
 	require.ElementsMatch(t, []string{"eviction", "persistence", "replicas", "scripts present"}, withStatus(found, gradeWarn))
 	require.Equal(t, "11 of 11 missing on some master", found["scripts present"].Detail)
+	require.Equal(t, "without acks a change may end with the server's process; acks cannot be had: a master has no replica", found["durability"].Detail)
 	exists, err := srv.Client(t).ScriptExists(t.Context(), "825968a20b16b6a6a99f7f27ca7f642272d43a24").Result()
 	require.NoError(t, err)
 	require.Equal(t, []bool{false}, exists, "doctor changes nothing")

@@ -27,7 +27,7 @@ const exitCodesHelp = `Exit codes:
   1    failed: Redis, the configuration, or a check that is not as expected
   2    wrong usage: unknown command or flag, or a value that cannot be right
   3    what was asked for is not there (no link, no workload state)
-  4    refused: the link belongs to another pod
+  4    refused: the link belongs to another pod, or the script is at another version
   130  interrupted
 doctor has its own meaning of them: 0 all OK, 1 warnings, 2 failures.`
 
@@ -68,6 +68,9 @@ func (p *program) finish(ctx context.Context, cmd *cobra.Command, err error) int
 		}
 		p.complain(text)
 		return exitInterrupted
+	case errors.Is(err, statelink.ErrScriptVersion):
+		p.complain(oneLine(err))
+		return exitRefused
 	case p.isUsage(err):
 		p.complain(oneLine(err))
 		p.hint(cmd, err)

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -50,7 +49,7 @@ func (p *program) linkRemove(ctx context.Context, args []string, f removeFlags) 
 	if err := view.take(f); err != nil {
 		return err
 	}
-	if err := p.confirm(ctx, f.yes, view.question()); err != nil {
+	if err := p.confirm(ctx, f.yes, view.question(), "removing", "removed"); err != nil {
 		return err
 	}
 	err := p.withRedis(ctx, func(ctx context.Context, s *session) (err error) {
@@ -124,15 +123,14 @@ func (v *removeView) result() string {
 	}
 }
 
-var errNotConfirmed = errors.New("not confirmed, nothing was removed")
-
 // confirm asks on a terminal, and refuses elsewhere unless the user said yes.
-func (p *program) confirm(ctx context.Context, yes bool, question string) error {
+// doing and done name the act, such as removing and removed.
+func (p *program) confirm(ctx context.Context, yes bool, question, doing, done string) error {
 	if yes {
 		return nil
 	}
 	if !p.asks {
-		return usagef("removing needs --yes where no terminal is there to ask")
+		return usagef("%s needs --yes where no terminal is there to ask", doing)
 	}
 	_, _ = fmt.Fprintf(p.errOut, "%s [y/N] ", question)
 	answer := make(chan string, 1)
@@ -145,7 +143,7 @@ func (p *program) confirm(ctx context.Context, yes bool, question string) error 
 		if word == "y" || word == "yes" {
 			return nil
 		}
-		return errNotConfirmed
+		return fmt.Errorf("not confirmed, nothing was %s", done)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -13,11 +13,13 @@ import (
 )
 
 func (p *program) scriptCommand() *cobra.Command {
-	group := p.group("script", "Look at the Lua scripts, here and on the servers",
-		"Links and pod states are changed by Lua scripts that this program holds. A server\ngets each of them when it first runs it.", `  statelink script ls
+	group := p.group("script", "Look at the Lua scripts, and change them while services run",
+		"Links and pod states are changed by Lua scripts that this program and every\nservice hold. A server gets each of them when it first runs it. A script can be\nchanged for all running processes of a namespace that follow its changes.", `  statelink script ls
   statelink script show statefulSetLink
-  statelink script verify`)
-	group.AddCommand(p.scriptListCommand(), p.scriptShowCommand(), p.scriptVerifyCommand())
+  statelink script verify
+  statelink script push statefulSetLink.lua
+  statelink script rollback statefulSetLink`)
+	group.AddCommand(p.scriptListCommand(), p.scriptShowCommand(), p.scriptVerifyCommand(), p.scriptPushCommand(), p.scriptRollbackCommand())
 	return group
 }
 
@@ -48,41 +50,22 @@ func (v scriptView) access() string {
 	return "writes"
 }
 
-func (p *program) scriptListCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "ls",
-		Short:   "List the scripts (needs no Redis)",
-		Example: "  statelink script ls",
-		Args:    exactArgs(""),
-		RunE:    p.action(p.scriptList),
-	}
-}
-
-func (p *program) scriptList(context.Context, []string) error {
-	views := []scriptView{}
-	t := columns("NAME", "SHA", "ACCESS", "PURPOSE")
-	for _, s := range scripts.All() {
-		v := viewScript(s)
-		views = append(views, v)
-		t.add(v.Name, v.SHA, v.access(), v.Purpose)
-	}
-	return p.print(map[string]any{"scripts": views}, t)
-}
-
 func (p *program) scriptShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "show NAME",
-		Short:   "Print the source of a script (needs no Redis)",
-		Example: "  statelink script show statefulSetLink",
-		Args:    exactArgs("NAME"),
-		RunE:    p.action(p.scriptShow),
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return scriptNames(), cobra.ShellCompDirectiveNoFileComp
-		},
+		Use:               "show NAME",
+		Short:             "Print the source of a script (needs no Redis)",
+		Example:           "  statelink script show statefulSetLink",
+		Args:              exactArgs("NAME"),
+		RunE:              p.action(p.scriptShow),
+		ValidArgsFunction: completeScript,
 	}
+}
+
+func completeScript(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return scriptNames(), cobra.ShellCompDirectiveNoFileComp
 }
 
 func scriptNames() []string {

@@ -19,7 +19,7 @@ var (
 
 // spawn starts cmd so that the kernel kills it when this process dies.
 func spawn(cmd *exec.Cmd) error {
-	spawnOnce.Do(func() { go spawnLoop() })
+	Prepare()
 	dieWithParent(cmd)
 	req := spawnRequest{cmd: cmd, done: make(chan error, 1)}
 	spawnRequests <- req
@@ -36,3 +36,7 @@ func spawnLoop() {
 		req.done <- req.cmd.Start()
 	}
 }
+
+// Prepare starts what this package keeps until the end of the process, so that
+// a test that counts goroutines can do so from the start.
+func Prepare() { spawnOnce.Do(func() { go spawnLoop() }) }
