@@ -26,7 +26,8 @@ import (
 // order. Only an item that its node did not run can run after later ones that it
 // did: of a script removed from the node (SCRIPT FLUSH) at that very moment, or
 // that the node lacks and the user may not load, and of several keys while their
-// slot moves between nodes.
+// slot moves between nodes. read_timeout bounds each pipeline of 1,000 items.
+// Replicas are not waited for: see [Manager.Run].
 func (m *Manager) Batch(ctx context.Context, items []BatchItem) ([]BatchResult, error) {
 	if err := m.ready(ctx); err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ import (
 // removed at that moment cannot make half a transaction. A user who may not EVAL
 // needs SCRIPT LOAD or SCRIPT EXISTS, and then a SCRIPT FLUSH in the instant
 // between that and EXEC makes the script's items fail alone, as
-// [ErrScriptUnknown].
+// [ErrScriptUnknown]. Replicas are not waited for: see [Manager.Run].
 func (m *Manager) Tx(ctx context.Context, items []BatchItem) ([]BatchResult, error) {
 	if err := m.ready(ctx); err != nil {
 		return nil, err
