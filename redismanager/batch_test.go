@@ -204,6 +204,17 @@ func every(tb testing.TB, pause time.Duration, do func()) (stop func()) {
 	}
 }
 
+// The plain client takes what is left of a table after an error inside it for the
+// replies to the commands that follow.
+func TestPlainPipelineShiftsReplies(t *testing.T) {
+	c, ctx := redistest.SharedStandalone(t).Client(t), within(t, 5*time.Second)
+	pipe := c.Pipeline()
+	pipe.Eval(ctx, "return {1, redis.error_reply('NOPERM of my own'), 2}", []string{"k"})
+	echo := pipe.Do(ctx, "echo", "mine")
+	_, _ = pipe.Exec(ctx)
+	require.EqualValues(t, 2, echo.Val(), "go-redis reads such replies well now: decodeReply may go")
+}
+
 // An error reply inside a table is an element, and the replies to the items that
 // follow stay theirs.
 func TestBatchWithErrorsInsideATable(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/statelink/statelink/internal/redistest"
@@ -117,7 +118,13 @@ func TestTransactionOfARestrictedUser(t *testing.T) {
 		return []redismanager.BatchItem{command("INCR", key), run(counting.Source, key), run(counting.Source, key)}
 	}
 
-	_, err := as("nomulti").Tx(ctx, items("nomulti"))
+	plain := redis.NewClient(&redis.Options{Addr: srv.Addr(), Username: "nomulti", Password: "secret"})
+	defer func() { _ = plain.Close() }()
+	_, err := plain.TxPipelined(ctx, func(pipe redis.Pipeliner) error { return pipe.Incr(ctx, "plain").Err() })
+	require.Error(t, err)
+	require.Equal(t, "1", admin.Get(ctx, "plain").Val(), "the plain client says no and does it all the same")
+
+	_, err = as("nomulti").Tx(ctx, items("nomulti"))
 	require.ErrorIs(t, err, redismanager.ErrAuth)
 	require.Zero(t, admin.Exists(ctx, "nomulti").Val(), "run one by one")
 
