@@ -163,7 +163,8 @@ func (g *generation) routable(jobs []*job) []*job {
 	return list
 }
 
-// batchDone tells the observers of the batch, and of the runs of its scripts.
+// batchDone tells the observers of the batch, which has no one node, and of the
+// runs of its scripts.
 func (m *Manager) batchDone(ctx context.Context, about CallInfo, r *retrier, jobs []job, results []BatchResult) {
 	if len(m.events.list()) == 0 {
 		return
@@ -174,9 +175,6 @@ func (m *Manager) batchDone(ctx context.Context, about CallInfo, r *retrier, job
 		about.Repairs += j.lacking
 		if about.Err == nil {
 			about.Err = results[i].Err
-		}
-		if about.Node == "" {
-			about.Node = j.last.node
 		}
 		if j.script != nil {
 			m.callDone(ctx, j.about(about.Duration, r.tries, results[i]))
