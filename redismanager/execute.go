@@ -61,18 +61,22 @@ func (m *Manager) entry(name string) (*scriptEntry, error) {
 // redis.pcall: go-redis (v9.23) stops reading there, and the next reply on the
 // connection may be what is left of this one.
 func (m *Manager) ExecuteScript(ctx context.Context, script string, keys []string, args []interface{}) (interface{}, error) {
-	e := m.scripts.get(script)
-	if e == nil {
-		if _, _, versioned := cutVersion(script); versioned || isScriptName(script) {
-			_, err := m.entry(script)
-			return nil, err
-		}
-		var err error
-		if e, err = m.adHoc.entry(script); err != nil {
-			return nil, err
-		}
+	e, err := m.resolve(script)
+	if err != nil {
+		return nil, err
 	}
 	return m.runScript(ctx, e, keys, args, Acks{})
+}
+
+// resolve finds the script that a caller named, or gave as source.
+func (m *Manager) resolve(script string) (*scriptEntry, error) {
+	if e := m.scripts.get(script); e != nil {
+		return e, nil
+	}
+	if _, _, versioned := cutVersion(script); versioned || isScriptName(script) {
+		return m.entry(script)
+	}
+	return m.adHoc.entry(script)
 }
 
 // ScriptCall is one run of a script with more than [Manager.ExecuteScript] has
@@ -149,6 +153,11 @@ func (r *scriptRun) routable(g *generation) error {
 	if g.cfg.Mode != ModeCluster {
 		return nil
 	}
+	return r.inOneSlot()
+}
+
+// inOneSlot refuses no keys, and keys of several slots.
+func (r *scriptRun) inOneSlot() error {
 	if len(r.keys) == 0 {
 		return &FieldError{Field: "keys", Got: "none", Want: "at least one key in mode cluster, to choose the node"}
 	}

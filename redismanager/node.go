@@ -29,6 +29,8 @@ type node struct {
 	addr string
 	set  *nodeSet
 
+	scripts nodeScripts
+
 	gone  context.Context // ends when the node leaves the topology: dials are given up
 	leave context.CancelFunc
 

@@ -93,14 +93,11 @@ func (m *Manager) WriteAcked(ctx context.Context, acks Acks, args ...any) (any, 
 }
 
 func (m *Manager) command(ctx context.Context, args []any, repeatable bool, acks Acks) (any, error) {
-	if len(args) < 2 {
-		return nil, &FieldError{Field: "args", Got: fmt.Sprintf("%d elements", len(args)), Want: "a command and its key"}
+	key, err := keyOf(args)
+	if err != nil {
+		return nil, err
 	}
-	key, ok := args[1].(string)
-	if !ok {
-		return nil, &FieldError{Field: "args[1]", Got: fmt.Sprintf("%T", args[1]), Want: "the key as a string"}
-	}
-	args, err := sendable(args)
+	args, err = sendable(args)
 	if err != nil {
 		return nil, err
 	}
@@ -112,4 +109,16 @@ func (m *Manager) command(ctx context.Context, args []any, repeatable bool, acks
 		repeatable: repeatable,
 		acks:       acks,
 	})
+}
+
+// keyOf finds the key of a native command.
+func keyOf(args []any) (string, error) {
+	if len(args) < 2 {
+		return "", &FieldError{Field: "args", Got: fmt.Sprintf("%d elements", len(args)), Want: "a command and its key"}
+	}
+	key, ok := args[1].(string)
+	if !ok {
+		return "", &FieldError{Field: "args[1]", Got: fmt.Sprintf("%T", args[1]), Want: "the key as a string"}
+	}
+	return key, nil
 }

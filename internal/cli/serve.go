@@ -197,20 +197,18 @@ func (s *monitor) connect(ctx context.Context, cfg redismanager.RedisConfig, wat
 			return nil, err
 		case <-time.After(connectPause):
 		}
-		if fresh := s.reread(watcher); fresh != nil {
-			cfg = *fresh
+		if watcher != nil {
+			cfg = s.reread(cfg)
 		}
 	}
 }
 
-// reread loads the configuration again, if it comes from a file.
-func (s *monitor) reread(watcher *redisconfig.Watcher) *redismanager.RedisConfig {
-	if watcher == nil {
-		return nil
-	}
-	cfg, err := redisconfig.LoadRedisConfig(redisconfig.WithEnvironment(s.program.environ), redisconfig.WithFile(s.program.flags.config))
-	if err != nil {
-		return nil // the watcher will tell
+// reread loads the file again; a bad one leaves the configuration as it was, and
+// the watcher tells of it.
+func (s *monitor) reread(cfg redismanager.RedisConfig) redismanager.RedisConfig {
+	fresh, err := redisconfig.LoadRedisConfig(redisconfig.WithEnvironment(s.program.environ), redisconfig.WithFile(s.program.flags.config))
+	if err == nil {
+		cfg = *fresh
 	}
 	return cfg
 }

@@ -9,7 +9,9 @@ import (
 )
 
 // managerHolder holds the manager once there is one.
-type managerHolder struct{ manager atomic.Pointer[redismanager.Manager] }
+type managerHolder struct {
+	manager atomic.Pointer[redismanager.Manager]
+}
 
 func (h *managerHolder) set(m *redismanager.Manager) { h.manager.Store(m) }
 
