@@ -132,7 +132,9 @@ func TestStuckServerIsNotResized(t *testing.T) {
 // the new one at once; without that they would wait until somebody gives one back.
 func TestWaitersMove(t *testing.T) {
 	srv := redistest.StartServer(t)
-	m, n := openNode(t, RedisConfig{Addr: srv.Addr(), PoolSize: 1, PoolTimeout: 10 * time.Second})
+	m, n := openNode(t, RedisConfig{ // whose pool can be scaled, but is not within this test
+		Addr: srv.Addr(), PoolSize: 1, PoolMax: 10, PoolScaleInterval: time.Hour, PoolTimeout: 10 * time.Second,
+	})
 	c, err := m.GetConnection(t.Context())
 	require.NoError(t, err)
 	held := c.Conn()

@@ -215,8 +215,10 @@ func (s *monitor) reread(cfg redismanager.RedisConfig) redismanager.RedisConfig 
 
 // endOrError drops the error of a command that was told to end.
 func endOrError(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return err
 	}
-	return err
 }
