@@ -1,0 +1,32 @@
+package redismanager_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/statelink/statelink/internal/redistest"
+	"github.com/statelink/statelink/redismanager"
+)
+
+// Redis writes an IPv6 address into MOVED and ASK without brackets.
+func TestRedirectionToAnIPv6Address(t *testing.T) {
+	cluster := redistest.StartCluster(t, redistest.WithConfig("bind", "127.0.0.1 ::1"), redistest.WithConfig("cluster-announce-ip", "::1"))
+	m := open(t, redismanager.RedisConfig{Mode: redismanager.ModeCluster, Addrs: cluster.Addrs(), MaxRetries: -1}, redismanager.WithScripts(counting))
+	ctx, key := within(t, 10*time.Second), redistest.NewPrefix(t)
+	slot := redistest.Slot(key)
+	from, to := cluster.SlotOwner(slot), cluster.Masters()[0]
+	if from == to {
+		to = cluster.Masters()[1]
+	}
+	move, err := cluster.StartMove(slot, to)
+	require.NoError(t, err)
+	value, err := m.ExecuteScript(ctx, "counting", []string{key}, nil)
+	require.NoError(t, err, "sent on by ASK")
+	require.EqualValues(t, 1, value)
+	require.NoError(t, move.Finish())
+	value, err = m.ExecuteScript(ctx, "counting", []string{key}, nil)
+	require.NoError(t, err, "sent on by MOVED")
+	require.EqualValues(t, 2, value)
+}
