@@ -30,3 +30,20 @@ func TestRedirectionToAnIPv6Address(t *testing.T) {
 	require.NoError(t, err, "sent on by MOVED")
 	require.EqualValues(t, 2, value)
 }
+
+// A node may be told to name no addresses, because the clients reach all nodes
+// over the one that they know, each at its own port; or host names, which it does
+// not know.
+func TestClusterWithUnknownEndpoints(t *testing.T) {
+	for _, kind := range []string{"unknown-endpoint", "hostname"} {
+		cluster := redistest.StartCluster(t, redistest.WithConfig("cluster-preferred-endpoint-type", kind))
+		m := open(t, redismanager.RedisConfig{Mode: redismanager.ModeCluster, Addrs: cluster.Addrs()[:1]}, redismanager.WithScripts(counting))
+		ctx := within(t, 10*time.Second)
+		for range 20 {
+			value, err := m.ExecuteScript(ctx, "counting", []string{redistest.NewPrefix(t)}, nil)
+			require.NoError(t, err, kind)
+			require.EqualValues(t, 1, value, kind)
+		}
+		require.Len(t, m.PoolStats().Nodes, 3, kind)
+	}
+}
