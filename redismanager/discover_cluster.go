@@ -31,11 +31,8 @@ func newClusterDiscovery(cfg RedisConfig, tlsConfig *tls.Config) *clusterDiscove
 	return &clusterDiscovery{cfg: cfg, nodes: newNodeSet(cfg, tlsConfig)}
 }
 
-func (d *clusterDiscovery) close() error {
-	err := d.nodes.close()
-	d.asking.Wait()
-	return err
-}
+func (d *clusterDiscovery) close() error { return d.nodes.close() }
+func (d *clusterDiscovery) wait()        { d.asking.Wait() }
 
 // candidates are the nodes to ask, in random order, the seeds last.
 func (d *clusterDiscovery) candidates() []string {

@@ -39,11 +39,8 @@ func newSentinelDiscovery(cfg RedisConfig, tlsConfig *tls.Config) *sentinelDisco
 	}
 }
 
-func (d *sentinelDiscovery) close() error {
-	err := errors.Join(d.sentinels.close(), d.data.close())
-	d.asking.Wait()
-	return err
-}
+func (d *sentinelDiscovery) close() error { return errors.Join(d.sentinels.close(), d.data.close()) }
+func (d *sentinelDiscovery) wait()        { d.asking.Wait() }
 
 // sentinelView is what one sentinel says.
 type sentinelView struct {
