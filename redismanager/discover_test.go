@@ -1,6 +1,7 @@
 package redismanager_test
 
 import (
+	"net"
 	"testing"
 	"time"
 
@@ -46,4 +47,21 @@ func TestClusterWithUnknownEndpoints(t *testing.T) {
 		}
 		require.Len(t, m.PoolStats().Nodes, 3, kind)
 	}
+}
+
+// Sentinels remember for ever those that have gone, and an address that is gone
+// may swallow packets. They must not keep a failover from being followed.
+func TestFailoverBesideSilentSentinels(t *testing.T) {
+	set := redistest.StartSentinel(t)
+	addrs := set.Addrs()
+	for range 3 {
+		silent, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer func() { _ = silent.Close() }()
+		addrs = append(addrs, silent.Addr().String())
+	}
+	m := open(t, redismanager.RedisConfig{Mode: redismanager.ModeSentinel, Addrs: addrs, MasterName: set.MasterName}, redismanager.WithScripts(counting))
+	set.Master().Kill()
+	_, err := m.ExecuteScript(within(t, 10*time.Second), "counting", []string{redistest.NewPrefix(t)}, nil)
+	require.NoError(t, err)
 }
