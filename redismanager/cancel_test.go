@@ -138,3 +138,23 @@ func TestVerifyWithoutScripts(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, rows)
 }
+
+// A start that is given up while it asks who serves what leaves nothing behind.
+func TestNewIsCancelledAtAnyMoment(t *testing.T) {
+	for _, top := range topologies[1:] {
+		cfg := top.config(t)
+		start := time.Now()
+		m, err := redismanager.New(within(t, 10*time.Second), cfg, redismanager.WithLogger(quiet))
+		require.NoError(t, err)
+		require.NoError(t, m.Close())
+		took := time.Since(start)
+		for i := range 60 {
+			ctx, cancel := context.WithTimeout(context.Background(), took*time.Duration(i)/50)
+			m, err := redismanager.New(ctx, cfg, redismanager.WithLogger(quiet))
+			cancel()
+			if err == nil {
+				require.NoError(t, m.Close())
+			}
+		}
+	}
+}

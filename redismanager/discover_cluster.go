@@ -9,9 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // clusterDiscovery asks nodes of a Cluster for its slots.
@@ -34,11 +31,8 @@ func newClusterDiscovery(cfg RedisConfig, tlsConfig *tls.Config) *clusterDiscove
 	return &clusterDiscovery{cfg: cfg, nodes: newNodeSet(cfg, tlsConfig)}
 }
 
-func (d *clusterDiscovery) close() error {
-	err := d.nodes.close()
-	d.asking.Wait()
-	return err
-}
+func (d *clusterDiscovery) close() error { return d.nodes.close() }
+func (d *clusterDiscovery) wait()        { d.asking.Wait() }
 
 // candidates are the nodes to ask, in random order, the seeds last.
 func (d *clusterDiscovery) candidates() []string {
@@ -125,31 +119,61 @@ func (d *clusterDiscovery) askNode(ctx context.Context, addr string) (layout, er
 		return layout{}, fmt.Errorf("%w: node %s", errNodeGone, addr)
 	}
 	defer p.release()
-	start := time.Now()
-	//nolint:staticcheck // CLUSTER SHARDS needs one more permission than go-redis itself does
-	slots, err := p.ClusterSlots(ctx).Result()
+	value, err := ask(ctx, p.Client, "cluster", "slots") // CLUSTER SHARDS needs one more permission than go-redis itself does
 	if err != nil {
-		return layout{}, explain(attempt{err: err, node: addr, client: p.Client, written: true}.finish(ctx, start), true)
+		return layout{}, err
 	}
-	if len(slots) == 0 {
-		return layout{}, fmt.Errorf("%w: node %s knows no served slot", ErrUnavailable, addr)
+	l, err := layoutOf(addr, value)
+	if err == nil && len(l.slots) == 0 {
+		err = fmt.Errorf("%w: node %s knows no served slot", ErrUnavailable, addr)
 	}
-	return layoutOf(addr, slots), nil
+	return l, err
 }
 
-func layoutOf(origin string, slots []redis.ClusterSlot) layout {
+// layoutOf reads the reply to CLUSTER SLOTS. go-redis' own reading fails at a node
+// without an endpoint, with an error that looks like an empty reply.
+func layoutOf(origin string, reply any) (layout, error) {
 	var l layout
-	for _, s := range slots {
-		if len(s.Nodes) == 0 || s.Start < 0 || s.End >= slotCount {
-			continue
-		}
-		r := slotRange{first: s.Start, last: s.End, master: reachable(s.Nodes[0].Addr, origin)}
-		for _, n := range s.Nodes[1:] {
-			r.replicas = append(r.replicas, reachable(n.Addr, origin))
-		}
+	rows, ok := reply.([]any)
+	for _, row := range rows {
+		r, isRange := slotRangeOf(origin, row)
+		ok = ok && isRange
 		l.slots = append(l.slots, r)
 	}
-	return l
+	if !ok {
+		return layout{}, fmt.Errorf("%w: reply of node %s to CLUSTER SLOTS", ErrMalformedData, origin)
+	}
+	return l, nil
+}
+
+// slotRangeOf reads one row: first slot, last slot, master, replicas.
+func slotRangeOf(origin string, row any) (r slotRange, ok bool) {
+	fields, _ := row.([]any)
+	if len(fields) < 3 {
+		return r, false
+	}
+	first, isFirst := fields[0].(int64)
+	last, isLast := fields[1].(int64)
+	r = slotRange{first: int(first), last: int(last), master: endpoint(fields[2], origin)}
+	for _, n := range fields[3:] {
+		r.replicas = append(r.replicas, endpoint(n, origin))
+	}
+	return r, isFirst && isLast && first >= 0 && last < slotCount && r.master != ""
+}
+
+// endpoint reads the address of a node: its preferred endpoint, its port, its id
+// and more. Without an endpoint it is to be reached where the asked one is. A "?"
+// stands for a host name that was never set; the IP address is among the rest.
+func endpoint(node any, origin string) string {
+	fields, _ := node.([]any)
+	if len(fields) < 2 {
+		return ""
+	}
+	host, _ := fields[0].(string)
+	if host == "?" && len(fields) > 3 {
+		host = wordMap(fields[3])["ip"]
+	}
+	return reachable(net.JoinHostPort(host, fmt.Sprint(fields[1])), origin)
 }
 
 // reachable completes an address that a node gave. A node that does not know

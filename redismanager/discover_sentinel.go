@@ -39,11 +39,8 @@ func newSentinelDiscovery(cfg RedisConfig, tlsConfig *tls.Config) *sentinelDisco
 	}
 }
 
-func (d *sentinelDiscovery) close() error {
-	err := errors.Join(d.sentinels.close(), d.data.close())
-	d.asking.Wait()
-	return err
-}
+func (d *sentinelDiscovery) close() error { return errors.Join(d.sentinels.close(), d.data.close()) }
+func (d *sentinelDiscovery) wait()        { d.asking.Wait() }
 
 // sentinelView is what one sentinel says.
 type sentinelView struct {
@@ -73,8 +70,14 @@ func (d *sentinelDiscovery) discover(ctx context.Context) (layout, error) {
 	return d.learn(master, views), nil
 }
 
-// lateSentinel is how long a sentinel may keep a majority waiting.
-const lateSentinel = 150 * time.Millisecond
+const (
+	// lateSentinel is how long a sentinel may keep a majority waiting.
+	lateSentinel = 150 * time.Millisecond
+	// silentSentinels is how long a majority is waited for. Sentinels list those
+	// that have gone for ever, so it may never answer; and there must be time left
+	// to ask the servers for their role.
+	silentSentinels = refreshTimeout / 2
+)
 
 // collect asks all sentinels at the same time.
 func (d *sentinelDiscovery) collect(ctx context.Context, addrs []string) (votes map[string]int, views []sentinelView, err error) {
@@ -85,21 +88,26 @@ func (d *sentinelDiscovery) collect(ctx context.Context, addrs []string) (votes 
 	votes = map[string]int{}
 	var failures nodeErrors
 	var late <-chan time.Time
-	for range addrs {
+	silent := time.After(silentSentinels)
+	enough := len(addrs)/2 + 1
+	for answered := 0; answered < len(addrs); {
 		select {
 		case v := <-answers:
+			answered++
 			if v.err != nil {
 				failures = append(failures, v.err)
 				continue
 			}
 			views = append(views, v)
 			votes[v.master]++
+		case <-silent:
+			enough = 1
 		case <-late:
 			return votes, views, failures
 		case <-ctx.Done():
 			return votes, views, append(failures, explainConnection(attempt{err: ctx.Err(), ended: true}))
 		}
-		if late == nil && len(views) > len(addrs)/2 {
+		if late == nil && len(views) >= enough {
 			late = time.After(lateSentinel)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -123,7 +124,8 @@ func (g *generation) follow(ctx context.Context, a attempt, args []any, acks Ack
 	return a
 }
 
-// redirect reads where a node of a Cluster sends a call on.
+// redirect reads where a node of a Cluster sends a call on. It writes an IPv6
+// address without brackets.
 func redirect(a attempt) (addr string, asking, found bool) {
 	if a.err == nil || !isServerError(a.err) {
 		return "", false, false
@@ -132,5 +134,5 @@ func redirect(a attempt) (addr string, asking, found bool) {
 	if match == nil {
 		return "", false, false
 	}
-	return reachable(match[2], a.node), match[1] == "ASK", true
+	return reachable(net.JoinHostPort(strings.Trim(match[2], "[]"), match[3]), a.node), match[1] == "ASK", true
 }

@@ -117,6 +117,9 @@ func mustBeMaster(ctx context.Context, cn *redis.Conn) error {
 func (s *nodeSet) keep(addrs map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.life.Err() != nil {
+		return // all of them close
+	}
 	for addr, n := range s.nodes {
 		if !addrs[addr] {
 			delete(s.nodes, addr)
@@ -137,10 +140,14 @@ func (s *nodeSet) snapshot() []*node {
 
 // close ends every connection, in use or not.
 func (s *nodeSet) close() error {
+	s.mu.Lock() // a keep in progress is over, another will do nothing
 	s.end()
+	s.mu.Unlock()
 	var failures []error
 	for _, n := range s.snapshot() {
+		n.mu.Lock() // a resize in progress is over, another will not begin
 		failures = append(failures, n.current.Load().Close())
+		n.mu.Unlock()
 	}
 	s.closers.Wait()
 	return errors.Join(failures...)

@@ -34,7 +34,7 @@ type refresher struct {
 
 	life    context.Context // ends with close
 	end     context.CancelFunc
-	mu      sync.Mutex // a close comes before the loop begins, or after
+	mu      sync.Mutex // a close comes before the start, or after it has been counted
 	running sync.WaitGroup
 }
 
@@ -46,6 +46,10 @@ func newRefresher(source discovery, set *nodeSet, changed func(Event), counters 
 
 // start makes the first view and, if it can change, begins to refresh it.
 func (r *refresher) start(ctx context.Context) error {
+	if !r.begin() {
+		return r.life.Err()
+	}
+	defer r.running.Done()
 	l, err := r.source.discover(ctx)
 	if err != nil {
 		return asUnavailable(err)
@@ -54,12 +58,19 @@ func (r *refresher) start(ctx context.Context) error {
 	if _, isFixed := r.source.(fixed); isFixed {
 		return nil
 	}
+	r.running.Go(func() { r.loop(r.life) })
+	return nil
+}
+
+// begin counts the start as running, unless the close came first.
+func (r *refresher) begin() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.life.Err() == nil {
-		r.running.Go(func() { r.loop(r.life) })
+	if r.life.Err() != nil {
+		return false
 	}
-	return nil
+	r.running.Add(1)
+	return true
 }
 
 // asUnavailable gives an error without a class one.
@@ -122,5 +133,6 @@ func (r *refresher) close() error {
 	r.mu.Unlock()
 	err := r.source.close()
 	r.running.Wait()
+	r.source.wait()
 	return err
 }

@@ -58,7 +58,7 @@ var (
 	readOnly    = regexp.MustCompile(`^READONLY You can't write against a read only (replica|slave)`)
 	busyScript  = regexp.MustCompile(`^BUSY \w+ is busy running a script`)
 	noPermit    = regexp.MustCompile(`^(NOAUTH (Authentication required|HELLO must)|WRONGPASS |NOPERM (this user|User)|ERR AUTH |ERR invalid password)`)
-	redirection = regexp.MustCompile(`^(MOVED|ASK) \d{1,5} (\S*:\d+)$`)
+	redirection = regexp.MustCompile(`^(MOVED|ASK) \d{1,5} (\S*):(\d+)$`)
 	uncompiled  = regexp.MustCompile(`Error compiling script|Unexpected flag in script shebang|Unknown lua shebang option|Unexpected engine in script shebang|Invalid script shebang`)
 )
 

@@ -25,7 +25,8 @@ type slotRange struct {
 // discovery asks a deployment for its layout.
 type discovery interface {
 	discover(ctx context.Context) (layout, error)
-	close() error
+	close() error // ends its connections
+	wait()        // until no question is under way, when no discover can begin one
 }
 
 // fixed is the discovery of a standalone server: the configuration says it all.
@@ -33,6 +34,7 @@ type fixed struct{ addr string }
 
 func (f fixed) discover(context.Context) (layout, error) { return layout{master: f.addr}, nil }
 func (f fixed) close() error                             { return nil }
+func (f fixed) wait()                                    {}
 
 // topology is one view of who serves what. It never changes.
 type topology struct {
