@@ -12,11 +12,14 @@ import (
 	"github.com/statelink/statelink/redismanager"
 )
 
-// TestUpdateConfig changes password, pool and address under 200 callers.
+// TestUpdateConfig changes password, pool and address, and turns TLS on, under
+// 200 callers.
 func TestUpdateConfig(t *testing.T) {
 	watchLeaks(t)
 	first := redistest.StartServer(t, redistest.WithACL("app on >old ~* &* +@all"))
 	second := redistest.StartServer(t)
+	certs := redistest.NewCerts(t)
+	encrypted := redistest.StartServer(t, redistest.WithTLS(certs))
 	key := redistest.NewPrefix(t)
 	cfg := redismanager.RedisConfig{Addr: first.Addr(), Username: "app", Password: "old"}
 	e := open(t, cfg, counting)
@@ -32,6 +35,11 @@ func TestUpdateConfig(t *testing.T) {
 		}},
 		{"pool size", func() redismanager.RedisConfig { cfg.PoolSize = 30; return cfg }},
 		{"address", func() redismanager.RedisConfig { return redismanager.RedisConfig{Addr: second.Addr()} }},
+		{"TLS", func() redismanager.RedisConfig {
+			return redismanager.RedisConfig{Addr: encrypted.Addr(), TLS: redismanager.TLSConfig{
+				Enabled: true, CAFile: certs.CAFile, CertFile: certs.ClientCertFile, KeyFile: certs.ClientKeyFile,
+			}}
+		}},
 	}
 	done := calm.OK
 	for _, c := range changes {
@@ -42,10 +50,11 @@ func TestUpdateConfig(t *testing.T) {
 		done += tally.OK
 		reportUpdate(t, c.name, tally, calm)
 	}
-	f := newFigures(t, library+", both servers")
-	executed := executions(t, first, key) + executions(t, second, key)
+	f := newFigures(t, library+", all servers")
+	executed := executions(t, first, key) + executions(t, second, key) + executions(t, encrypted, key)
 	f.exactly("executions beyond the successes", executed-done, 0)
 	f.atLeast("executions on the second server", executions(t, second, key), 1)
+	f.atLeast("executions on the server with TLS", executions(t, encrypted, key), 1)
 }
 
 // updateRun lets 200 callers call while something is changed.
