@@ -103,10 +103,10 @@ func TestFakeValues(t *testing.T) {
 		name   string
 		labels []string
 	}{
-		{3, "statelink_redis_pool_connections", []string{"node", "127.0.0.1:7001", "state", "in_use"}},
-		{4, "statelink_redis_pool_connections", []string{"state", "idle"}},
-		{20, "statelink_redis_pool_max_connections", nil},
-		{1.5, "statelink_redis_pool_wait_seconds_total", nil},
+		{3, "statelink_redis_pool_connections", []string{"node", "127.0.0.1:7001", "pool", "commands", "state", "in_use"}},
+		{4, "statelink_redis_pool_connections", []string{"pool", "commands", "state", "idle"}},
+		{20, "statelink_redis_pool_max_connections", []string{"pool", "commands"}},
+		{1.5, "statelink_redis_pool_wait_seconds_total", []string{"pool", "commands"}},
 		{2, "statelink_redis_leases", nil},
 		{1, "statelink_redis_health", []string{"state", "degraded"}},
 		{0, "statelink_redis_health", []string{"state", "healthy"}},

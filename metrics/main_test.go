@@ -58,7 +58,7 @@ func newFake() *fake {
 	return &fake{
 		pools: redismanager.PoolStats{
 			Mode: redismanager.ModeCluster, Leases: 2, Draining: 1,
-			Nodes: []redismanager.NodePoolStats{{Addr: "127.0.0.1:7001", PoolNumbers: redismanager.PoolNumbers{
+			Nodes: []redismanager.NodePoolStats{{Addr: "127.0.0.1:7001", Commands: redismanager.PoolNumbers{
 				Size: 20, InUse: 3, Idle: 4, Waiting: 5, Hits: 100, Misses: 6, Waits: 7, WaitTime: 1500 * time.Millisecond, Timeouts: 8, Stale: 9, Unusable: 10,
 			}}},
 		},

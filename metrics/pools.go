@@ -19,7 +19,7 @@ type pools struct {
 	counters    [counterCount]*prometheus.Desc
 
 	mu    sync.Mutex
-	nodes map[string]*carried // by address
+	nodes map[poolName]*carried
 }
 
 // The counters of one node's pools.
@@ -36,24 +36,27 @@ const (
 
 type counts [counterCount]float64
 
+// poolName is one of a node's pools: commands or batches.
+type poolName struct{ addr, pool string }
+
 func newPools(from source) *pools {
 	return &pools{
 		from:        from,
-		connections: desc("redis_pool_connections", "Connections open now: in_use or idle.", "node", "state"),
-		limit:       desc("redis_pool_max_connections", "Most connections allowed, for single commands and for batches together.", "node"),
-		waiting:     desc("redis_pool_waiting_calls", "Calls that wait for a connection now.", "node"),
+		connections: desc("redis_pool_connections", "Connections open now: in_use or idle.", "node", "pool", "state"),
+		limit:       desc("redis_pool_max_connections", "Most connections allowed, in the pool for single commands and in that for batches.", "node", "pool"),
+		waiting:     desc("redis_pool_waiting_calls", "Calls that wait for a connection now.", "node", "pool"),
 		leases:      desc("redis_leases", "Leases of a client that are not released yet."),
 		draining:    desc("redis_draining_generations", "Former configurations whose connections are still in use."),
 		counters: [counterCount]*prometheus.Desc{
-			hits:        desc("redis_pool_hits_total", "Times a free connection was there.", "node"),
-			misses:      desc("redis_pool_misses_total", "Times a connection had to be opened or waited for.", "node"),
-			waits:       desc("redis_pool_waits_total", "Calls that waited for a connection.", "node"),
-			waitSeconds: desc("redis_pool_wait_seconds_total", "Time that calls waited for a connection, in all.", "node"),
-			timeouts:    desc("redis_pool_timeouts_total", "Calls that waited for a connection in vain.", "node"),
-			stale:       desc("redis_pool_stale_connections_total", "Connections removed as too old or broken.", "node"),
-			unusable:    desc("redis_pool_unusable_connections_total", "Connections found unusable when they were taken.", "node"),
+			hits:        desc("redis_pool_hits_total", "Times a free connection was there.", "node", "pool"),
+			misses:      desc("redis_pool_misses_total", "Times a connection had to be opened or waited for.", "node", "pool"),
+			waits:       desc("redis_pool_waits_total", "Calls that waited for a connection.", "node", "pool"),
+			waitSeconds: desc("redis_pool_wait_seconds_total", "Time that calls waited for a connection, in all.", "node", "pool"),
+			timeouts:    desc("redis_pool_timeouts_total", "Calls that waited for a connection in vain.", "node", "pool"),
+			stale:       desc("redis_pool_stale_connections_total", "Connections removed as too old or broken.", "node", "pool"),
+			unusable:    desc("redis_pool_unusable_connections_total", "Connections found unusable when they were taken.", "node", "pool"),
 		},
-		nodes: map[string]*carried{},
+		nodes: map[poolName]*carried{},
 	}
 }
 
@@ -76,22 +79,27 @@ func (p *pools) Collect(ch chan<- prometheus.Metric) {
 	gauge(ch, p.draining, float64(stats.Draining))
 	p.forget(stats.Nodes)
 	for _, node := range stats.Nodes {
-		gauge(ch, p.connections, float64(node.InUse), node.Addr, "in_use")
-		gauge(ch, p.connections, float64(node.Idle), node.Addr, "idle")
-		gauge(ch, p.limit, float64(node.Size), node.Addr)
-		gauge(ch, p.waiting, float64(node.Waiting), node.Addr)
-		for i, value := range p.carry(node) {
-			counter(ch, p.counters[i], value, node.Addr)
-		}
+		p.send(ch, poolName{node.Addr, "commands"}, node.Commands)
+		p.send(ch, poolName{node.Addr, "batches"}, node.Batches)
 	}
 }
 
-// carry gives the node's counters since it was first seen.
-func (p *pools) carry(node redismanager.NodePoolStats) counts {
-	c := p.nodes[node.Addr]
+func (p *pools) send(ch chan<- prometheus.Metric, of poolName, n redismanager.PoolNumbers) {
+	gauge(ch, p.connections, float64(n.InUse), of.addr, of.pool, "in_use")
+	gauge(ch, p.connections, float64(n.Idle), of.addr, of.pool, "idle")
+	gauge(ch, p.limit, float64(n.Size), of.addr, of.pool)
+	gauge(ch, p.waiting, float64(n.Waiting), of.addr, of.pool)
+	for i, value := range p.carry(of, n) {
+		counter(ch, p.counters[i], value, of.addr, of.pool)
+	}
+}
+
+// carry gives the pool's counters since it was first seen.
+func (p *pools) carry(of poolName, node redismanager.PoolNumbers) counts {
+	c := p.nodes[of]
 	if c == nil {
 		c = &carried{}
-		p.nodes[node.Addr] = c
+		p.nodes[of] = c
 	}
 	return c.next(counts{
 		hits: float64(node.Hits), misses: float64(node.Misses),
@@ -103,13 +111,16 @@ func (p *pools) carry(node redismanager.NodePoolStats) counts {
 // forget drops nodes that are gone once there are very many: one that is only
 // away for a moment shall go on counting where it was.
 func (p *pools) forget(present []redismanager.NodePoolStats) {
-	if len(p.nodes) <= len(present)+mostNodes {
+	if len(p.nodes) <= 2*(len(present)+mostNodes) {
 		return
 	}
-	kept := map[string]*carried{}
+	kept := map[poolName]*carried{}
 	for _, node := range present {
-		if c := p.nodes[node.Addr]; c != nil {
-			kept[node.Addr] = c
+		for _, pool := range []string{"commands", "batches"} {
+			of := poolName{node.Addr, pool}
+			if c := p.nodes[of]; c != nil {
+				kept[of] = c
+			}
 		}
 	}
 	p.nodes = kept

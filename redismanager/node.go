@@ -36,8 +36,8 @@ type node struct {
 
 	current atomic.Pointer[pooled]
 	mu      sync.Mutex
-	former  []*pooled   // replaced and not yet closed
-	past    PoolNumbers // counters of those that are closed
+	former  []*pooled // replaced and not yet closed
+	past    poolPair  // counters of those that are closed
 
 	peak    highMark // most calls at once since the autoscaler last looked
 	scaling scaling
@@ -101,14 +101,14 @@ func (n *node) closeAfterUse(p *pooled) {
 }
 
 // stats sums the pools that the node has and had.
-func (n *node) stats() PoolNumbers {
+func (n *node) stats() poolPair {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	sum := n.past
 	sum.sum(numbers(n.current.Load()))
 	for _, p := range n.former {
 		old := numbers(p)
-		old.Size = 0 // it may not grow again
+		old.commands.Size, old.batches.Size = 0, 0 // it may not grow again
 		sum.sum(old)
 	}
 	return sum

@@ -17,10 +17,12 @@ type PoolStats struct {
 	Draining int             `json:"draining"` // former configurations still in use
 }
 
-// NodePoolStats are the numbers of one node's pools.
+// NodePoolStats are the numbers of one node's pools, added up and one by one.
 type NodePoolStats struct {
 	Addr string `json:"addr"`
 	PoolNumbers
+	Commands PoolNumbers `json:"commands"` // the pool for single commands
+	Batches  PoolNumbers `json:"batches"`  // the pool for pipelines: batches, transactions, acknowledged changes
 	PoolScaling
 }
 
@@ -60,27 +62,44 @@ func (m *Manager) PoolStats() PoolStats {
 		if n.current.Load().small {
 			continue // a replica: it is checked, not called
 		}
-		row := NodePoolStats{Addr: n.addr, PoolNumbers: n.stats(), PoolScaling: n.scaled()}
+		pools := n.stats()
+		row := NodePoolStats{
+			Addr: n.addr, PoolNumbers: pools.total(), Commands: pools.commands, Batches: pools.batches, PoolScaling: n.scaled(),
+		}
 		out.Nodes = append(out.Nodes, row)
 		out.Total.sum(row.PoolNumbers)
 	}
 	return out
 }
 
-// numbers are those of one client: its pools for single commands and for batches.
-func numbers(p *pooled) PoolNumbers {
+// poolPair are the numbers of the two pools that a client has.
+type poolPair struct{ commands, batches PoolNumbers }
+
+// numbers are those of one client.
+func numbers(p *pooled) poolPair {
 	stats := p.PoolStats()
-	var n PoolNumbers
-	n.add(stats, p.size)
+	var n poolPair
+	n.commands.add(stats, p.size)
 	if batches := stats.PipelineStats; batches != nil {
-		before := n.InUse
-		n.add((*redis.PoolStats)(batches), max(p.Options().PipelinePoolSize, 0))
-		n.PipelineUse = n.InUse - before
+		n.batches.add((*redis.PoolStats)(batches), max(p.Options().PipelinePoolSize, 0))
+		n.batches.PipelineUse = n.batches.InUse
 	}
 	return n
 }
 
+func (p *poolPair) sum(o poolPair) {
+	p.commands.sum(o.commands)
+	p.batches.sum(o.batches)
+}
+
+func (p poolPair) total() PoolNumbers {
+	p.commands.sum(p.batches)
+	return p.commands
+}
+
 // counters are the numbers that only ever grow.
+func (p poolPair) counters() poolPair { return poolPair{p.commands.counters(), p.batches.counters()} }
+
 func (n PoolNumbers) counters() PoolNumbers {
 	n.Size, n.Total, n.Idle, n.InUse, n.Waiting, n.PipelineUse = 0, 0, 0, 0, 0, 0
 	return n
