@@ -3,6 +3,7 @@ package redismanager_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -157,4 +158,31 @@ func TestNewIsCancelledAtAnyMoment(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Nobody canceled the call: the node left while it waited for a connection.
+func TestDialThatIsGivenUpIsNotCanceled(t *testing.T) {
+	certs := redistest.NewCerts(t)
+	proxy := redistest.NewProxy(t, redistest.StartServer(t, redistest.WithTLS(certs)).Addr())
+	m := open(t, redismanager.RedisConfig{
+		Addr: proxy.Addr(), MinIdleConns: -1, MaxRetries: -1, CloseTimeout: 50 * time.Millisecond,
+		TLS: redismanager.TLSConfig{Enabled: true, CAFile: certs.CAFile, CertFile: certs.ClientCertFile, KeyFile: certs.ClientKeyFile},
+	})
+	proxy.CutAll()
+	proxy.Hang(true)
+	done := make(chan error)
+	go func() {
+		for {
+			_, err := m.Read(context.Background(), "get", "k")
+			if err == nil || !errors.Is(err, io.EOF) { // else it was cut just now
+				done <- err
+				return
+			}
+		}
+	}()
+	time.Sleep(200 * time.Millisecond) // it dials
+	_ = m.Close()
+	err := <-done
+	require.NotErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, redismanager.ErrOutcomeUnknown)
 }

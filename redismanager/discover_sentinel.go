@@ -54,7 +54,7 @@ type sentinelView struct {
 // some seconds after the one that led it, so a single one that names another
 // master is believed if that server says that it is a master and the one that
 // the others name does not. If both do, as on the two sides of a cut network,
-// the majority of the sentinels decides.
+// the majority of the sentinels decides; without one the master in use stays.
 func (d *sentinelDiscovery) discover(ctx context.Context) (layout, error) {
 	d.mu.Lock()
 	addrs, current := slices.Clone(d.known), d.master
@@ -63,7 +63,7 @@ func (d *sentinelDiscovery) discover(ctx context.Context) (layout, error) {
 	if len(votes) == 0 {
 		return layout{}, err
 	}
-	master, err := d.choose(ctx, votes, current)
+	master, err := d.choose(ctx, votes, current, len(addrs)/2+1)
 	if err != nil {
 		return layout{}, err
 	}
@@ -114,22 +114,20 @@ func (d *sentinelDiscovery) collect(ctx context.Context, addrs []string) (votes 
 	return votes, views, failures
 }
 
-// choose gives the address that is the master.
-func (d *sentinelDiscovery) choose(ctx context.Context, votes map[string]int, current string) (string, error) {
-	byVotes := slices.SortedFunc(maps.Keys(votes), func(a, b string) int {
-		return cmp.Or(cmp.Compare(votes[b], votes[a]), cmp.Compare(boolRank(a == current), boolRank(b == current)), cmp.Compare(a, b))
-	})
-	if len(byVotes) == 1 && byVotes[0] == current {
+// choose gives the address that is the master. majority is how many sentinels
+// outweigh that the one in use still says that it is.
+func (d *sentinelDiscovery) choose(ctx context.Context, votes map[string]int, current string, majority int) (string, error) {
+	if len(votes) == 1 && votes[current] > 0 {
 		return current, nil // no news: its connections tell if it is of use
 	}
 	var failures []error
-	for _, addr := range byVotes {
-		role, err := d.askRole(ctx, addr)
+	for _, c := range d.askRoles(ctx, candidates(votes, current, majority)) {
+		role, err := c.role(ctx)
 		if err == nil && role == roleMaster {
-			return addr, nil
+			return c.addr, nil
 		}
 		if err == nil {
-			err = fmt.Errorf("%w: %s is a %s", errNoMaster, addr, role)
+			err = fmt.Errorf("%w: %s is a %s", errNoMaster, c.addr, role)
 		}
 		failures = append(failures, err)
 	}
@@ -139,11 +137,66 @@ func (d *sentinelDiscovery) choose(ctx context.Context, votes map[string]int, cu
 	return current, nil // a failover is under way
 }
 
-func boolRank(first bool) int {
-	if first {
-		return 0
+// candidates are the addresses that may be the master's, the likeliest first.
+func candidates(votes map[string]int, current string, majority int) []string {
+	addrs := slices.Collect(maps.Keys(votes))
+	if current != "" && votes[current] == 0 {
+		addrs = append(addrs, current)
 	}
-	return 1
+	rank := func(addr string) int {
+		switch {
+		case votes[addr] >= majority:
+			return 0
+		case addr == current:
+			return 1
+		default:
+			return 2
+		}
+	}
+	slices.SortFunc(addrs, func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(votes[b], votes[a]), cmp.Compare(a, b))
+	})
+	return addrs
+}
+
+// candidate is a server that has been asked for its role.
+type candidate struct {
+	addr   string
+	answer chan roleAnswer
+}
+
+type roleAnswer struct {
+	role string
+	err  error
+}
+
+// askRoles asks all servers at the same time: one that hangs costs the others none.
+func (d *sentinelDiscovery) askRoles(ctx context.Context, addrs []string) []candidate {
+	asked := make([]candidate, len(addrs))
+	for i, addr := range addrs {
+		c := candidate{addr: addr, answer: make(chan roleAnswer, 1)}
+		d.asking.Go(func() {
+			role, err := d.askRole(ctx, addr)
+			c.answer <- roleAnswer{role, err}
+		})
+		asked[i] = c
+	}
+	return asked
+}
+
+// role waits for the answer. One that is there counts, whatever became of ctx.
+func (c candidate) role(ctx context.Context) (string, error) {
+	select {
+	case a := <-c.answer:
+		return a.role, a.err
+	default:
+	}
+	select {
+	case a := <-c.answer:
+		return a.role, a.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }
 
 // askSentinel asks one sentinel for the master, and for what it knows besides.

@@ -1,10 +1,12 @@
 package redismanager_test
 
 import (
+	"context"
 	"net"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/statelink/statelink/internal/redistest"
@@ -57,11 +59,40 @@ func TestFailoverBesideSilentSentinels(t *testing.T) {
 	for range 3 {
 		silent, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
-		defer func() { _ = silent.Close() }()
+		t.Cleanup(func() { _ = silent.Close() })
 		addrs = append(addrs, silent.Addr().String())
 	}
 	m := open(t, redismanager.RedisConfig{Mode: redismanager.ModeSentinel, Addrs: addrs, MasterName: set.MasterName}, redismanager.WithScripts(counting))
 	set.Master().Kill()
 	_, err := m.ExecuteScript(within(t, 10*time.Second), "counting", []string{redistest.NewPrefix(t)}, nil)
 	require.NoError(t, err)
+}
+
+// One sentinel names another server, which is a master, while the others are
+// silent. The master in use still is one: it is kept.
+func TestOneSentinelAloneDoesNotMoveTheMaster(t *testing.T) {
+	set, stranger := redistest.StartSentinel(t), redistest.StartServer(t)
+	m := open(t, redismanager.RedisConfig{Mode: redismanager.ModeSentinel, Addrs: set.Addrs(), MasterName: set.MasterName})
+	before := master(m)
+	sentinels := set.Sentinels()
+	for _, s := range sentinels[1:] {
+		s.Pause()
+		defer s.Resume() //nolint:gocritic // both, at the end
+	}
+	c, ctx := sentinels[0].Client(t), within(t, 10*time.Second)
+	host, port := split(t, stranger.Addr())
+	require.NoError(t, c.Do(ctx, "sentinel", "remove", set.MasterName).Err())
+	require.NoError(t, c.Do(ctx, "sentinel", "monitor", set.MasterName, host, port, 2).Err())
+	refreshes := m.Counters().TopologyRefreshes
+	require.Eventually(t, func() bool { return m.Counters().TopologyRefreshes >= refreshes+2 }, 10*time.Second, 10*time.Millisecond)
+	require.Equal(t, before, master(m))
+}
+
+// master is the address of the only master.
+func master(m *redismanager.Manager) (addr string) {
+	_ = m.ForEachMaster(context.Background(), func(_ context.Context, at string, _ *redis.Client) error {
+		addr = at
+		return nil
+	})
+	return addr
 }

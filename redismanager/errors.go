@@ -55,7 +55,9 @@ var (
 	// that were asked for.
 	ErrNotDurable = errors.New("write not durable")
 	// ErrOutcomeUnknown: the call was sent and its reply was lost. It may have
-	// been applied, may be applied later, or never. It was not sent again.
+	// been applied, may be applied later, or never. It was not sent again, unless
+	// the script is declared idempotent. What else the error matches is about the
+	// last try only.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 	// ErrWrongType: a key holds another type than the command needs.
 	ErrWrongType = errors.New("key holds the wrong type")

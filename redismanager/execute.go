@@ -50,10 +50,11 @@ func (m *Manager) entry(name string) (*scriptEntry, error) {
 // ExecuteScript runs a registered script by its name, one of its kept versions
 // by name and number ("name@3"), or Lua source given in the call, on the master
 // that serves the keys. All run as EVALSHA; a node that lacks the script gets it
-// within the call. The script is sent once: if its reply is lost the error is
-// [ErrOutcomeUnknown], unless it only reads or is declared idempotent. Other errors: [ErrScriptUnknown], [ErrScriptCompile],
-// [ErrScriptRuntime], [ErrCrossSlot], [ErrInvalidArgument] and those of the
-// connection.
+// within the call. The script is sent once, unless it only reads or is declared
+// idempotent: such a one is sent again after a lost reply. If the last reply is
+// lost too, the error is [ErrOutcomeUnknown] for all but readers. Other errors:
+// [ErrScriptUnknown], [ErrScriptCompile], [ErrScriptRuntime], [ErrCrossSlot],
+// [ErrInvalidArgument] and those of the connection.
 //
 // Redis keeps every source it is given until it restarts: put data into args,
 // never into the source. A Cluster needs at least one key. A script must not
@@ -170,7 +171,7 @@ func (r *scriptRun) explain(a attempt, g *generation) error {
 		return a.err
 	}
 	if !a.written || !isServerError(a.err) {
-		return explain(a, r.entry.repeatable)
+		return explain(a, r.entry.ReadOnly())
 	}
 	text := a.err.Error()
 	class := serverClass(text)

@@ -15,19 +15,24 @@ var (
 	errCanceled = errors.New("canceled")
 )
 
-// explain gives a failed attempt its class. repeatable is true for calls that
-// only read or are idempotent: a lost reply is then a plain failure.
-func explain(a attempt, repeatable bool) error {
+// explain gives a failed attempt its class. reads is true for calls that change
+// nothing: a lost reply is then a plain failure. Else it must not be told as
+// ErrUnavailable, which says that the call was not applied.
+func explain(a attempt, reads bool) error {
 	if a.err == nil {
 		return nil
 	}
 	if isServerError(a.err) {
 		return explainReply(a.err, a.node)
 	}
-	if a.written && !repeatable {
-		return wrap(ErrOutcomeUnknown, explainConnection(a), "sent to node %s and not answered", a.node)
+	if !a.written || reads {
+		return explainConnection(a)
 	}
-	return explainConnection(a)
+	cause := explainConnection(a)
+	if errors.Is(cause, ErrUnavailable) {
+		cause = a.err
+	}
+	return wrap(ErrOutcomeUnknown, cause, "sent to node %s and not answered", a.node)
 }
 
 func explainReply(err error, node string) error {

@@ -90,13 +90,17 @@ func (s *nodeSet) client(n *node, size, minIdle int) *redis.Client {
 }
 
 // dialUntil gives a dial up when the node leaves the topology: whoever waits
-// for it then looks for the new one.
+// for it then looks for the new one, and is not told that somebody canceled.
 func dialUntil(gone context.Context, dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(gone, cancel)()
-		return dial(ctx, network, addr)
+		c, err := dial(ctx, network, addr)
+		if err != nil && gone.Err() != nil {
+			return nil, errNodeGone
+		}
+		return c, err
 	}
 }
 

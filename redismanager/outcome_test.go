@@ -32,6 +32,7 @@ func TestLostReply(t *testing.T) {
 				proxy.DropReplies("evalsha", lost, how)
 				_, err := m.ExecuteScript(ctx, "counting", []string{key}, nil)
 				require.ErrorIs(t, err, redismanager.ErrOutcomeUnknown)
+				require.NotErrorIs(t, err, redismanager.ErrUnavailable, "that says: not applied")
 				require.Equal(t, redismanager.ClassOutcomeUnknown, redismanager.Classify(err))
 				require.False(t, redismanager.Retryable(err))
 				require.Equal(t, 1, proxy.Dropped())
@@ -49,6 +50,23 @@ func TestLostReply(t *testing.T) {
 			})
 		}
 	}
+}
+
+// An idempotent script may be sent again, but what is never answered may have
+// been applied, also if the last try surely was not.
+func TestLostRepliesOfAnIdempotentScript(t *testing.T) {
+	srv := redistest.SharedStandalone(t)
+	proxy := redistest.NewProxy(t, srv.Addr())
+	m := open(t, throughProxy(proxy), redismanager.WithScripts(setting))
+	ctx, key := within(t, 10*time.Second), redistest.NewPrefix(t)
+	proxy.DropReplies("evalsha", 100, redistest.FaultClose)
+	_, err := m.ExecuteScript(ctx, "setting", []string{key}, nil)
+	require.ErrorIs(t, err, redismanager.ErrOutcomeUnknown)
+
+	proxy.DropReplies("evalsha", 1, redistest.FaultSilence)
+	time.AfterFunc(50*time.Millisecond, func() { proxy.Refuse(true) })
+	_, err = m.ExecuteScript(within(t, time.Second), "setting", []string{key}, nil)
+	require.Equal(t, redismanager.ClassOutcomeUnknown, redismanager.Classify(err), "%v", err)
 }
 
 func throughProxy(p *redistest.Proxy) redismanager.RedisConfig {

@@ -42,6 +42,15 @@ func (r *retrier) pause(ctx context.Context, cfg RedisConfig, a attempt, repeata
 	}
 }
 
+// withDoubt adds to a failure that an earlier try may have been applied, although
+// this one was not.
+func (r *retrier) withDoubt(err error) error {
+	if errors.Is(r.last, ErrOutcomeUnknown) && !errors.Is(err, ErrOutcomeUnknown) {
+		return wrap(ErrOutcomeUnknown, err, "an earlier try was sent and not answered")
+	}
+	return err
+}
+
 // isOutage reports that the call surely was not applied because there is no
 // server to take it for now, or no connection to one.
 func isOutage(a attempt) bool {

@@ -38,7 +38,7 @@ func (m *Manager) try(ctx context.Context, c *call, r *retrier) (value any, paus
 	r.tries++
 	g, err := m.acquire()
 	if err != nil {
-		return nil, -1, err
+		return nil, -1, r.withDoubt(err)
 	}
 	defer g.release()
 	if err := c.acks.validate(g.cfg); err != nil {
@@ -55,7 +55,7 @@ func (m *Manager) try(ctx context.Context, c *call, r *retrier) (value any, paus
 	if isTopologyError(a) {
 		g.view.want()
 	}
-	pause, err = r.pause(ctx, g.cfg, a, c.repeatable), c.explain(a, g)
+	pause, err = r.pause(ctx, g.cfg, a, c.repeatable), r.withDoubt(c.explain(a, g))
 	if r.last != nil && a.ended && !a.written { // the deadline says less than what kept it from being met
 		err = fmt.Errorf("%w; before that: %w", err, r.last)
 	}
