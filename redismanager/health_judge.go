@@ -76,12 +76,20 @@ func (f *finding) isTopologyFault() bool {
 	return !replied || errors.Is(f.err, ErrReadOnly) || hasPrefix(text, "CLUSTERDOWN ")
 }
 
+// downFirst orders the nodes that are down before the others.
+func downFirst(n NodeHealth) int {
+	if n.State == Down {
+		return 0
+	}
+	return 1
+}
+
 // maxNamed is how many nodes a reason names.
 const maxNamed = 3
 
 // summarise names the nodes that are not healthy, those that are down first.
 func summarise(ill []NodeHealth) string {
-	slices.SortStableFunc(ill, func(a, b NodeHealth) int { return boolRank(a.State == Down) - boolRank(b.State == Down) })
+	slices.SortStableFunc(ill, func(a, b NodeHealth) int { return downFirst(a) - downFirst(b) })
 	var words []string
 	for _, n := range ill[:min(len(ill), maxNamed)] {
 		words = append(words, fmt.Sprintf("%s %s is %s: %s", n.Role, n.Addr, n.State, n.Reason))
