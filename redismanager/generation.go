@@ -108,6 +108,9 @@ const maxRedirects = 5
 
 // follow sends the command to where the node before sent it on.
 func (g *generation) follow(ctx context.Context, a attempt, args []any, acks Acks) attempt {
+	if g.cfg.Mode != ModeCluster {
+		return a // a script that answers MOVED by itself is no node of a Cluster
+	}
 	for range maxRedirects {
 		addr, asking, found := redirect(a)
 		if !found {
