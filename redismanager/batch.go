@@ -19,8 +19,9 @@ import (
 // [ErrOutcomeUnknown], unless it only reads or is an idempotent script. Items
 // that surely were not applied because Redis is away are sent again until the
 // deadline; an item that met NOSCRIPT, MOVED, ASK or TRYAGAIN did not run and is
-// sent again, alone. After a lost reply nothing is sent again that would then run
-// after a later write of its slot whose reply was lost too.
+// sent again, alone. After a lost reply or an outage nothing is sent again that
+// would then run after a later write of its slot that ran or may have run: the
+// item has its error, for example [ErrReadOnly] if a failover ended in between.
 //
 // Items of one slot are sent in their order over one connection, and run in that
 // order. Only an item that its node did not run can run after later ones that it
@@ -135,8 +136,11 @@ func (m *Manager) wave(ctx context.Context, r *retrier, open []*job) (again []*j
 
 // look is [retrier.pause] for one job, without counting it: a wave counts once.
 func (r *retrier) look(ctx context.Context, g *generation, j *job) time.Duration {
+	if j.overtaken {
+		return -1
+	}
 	probe := *r
-	return probe.pause(ctx, g.cfg, j.last, j.repeatable && !j.overtaken)
+	return probe.pause(ctx, g.cfg, j.last, j.repeatable)
 }
 
 // routable gives the jobs that the deployment can run. The items were checked

@@ -53,7 +53,8 @@ type job struct {
 	asking  bool  // the node takes its slot over
 	hops    int   // nodes that sent it on, in this wave
 	lacking int   // times a node lacked the script
-	// overtaken: the reply was lost, and a later write of the slot may have run.
+	// overtaken: it was not answered or met an outage, and a later write of the
+	// slot ran or may have run.
 	overtaken bool
 }
 
@@ -177,12 +178,8 @@ func (r *itemReader) native(item *BatchItem, args []any, j *job) error {
 	if err != nil {
 		return err
 	}
-	name, ok := args[0].(string)
-	if !ok {
-		return &FieldError{Field: "args[0]", Got: fmt.Sprintf("%T", args[0]), Want: "the command's name as a string"}
-	}
-	if isOfSession(name) {
-		return &FieldError{Field: "args[0]", Got: quoteShort(name), Want: "a command that leaves the connection as it is: it is shared"}
+	if _, err := nameOf(args); err != nil {
+		return err
 	}
 	j.native, j.key, j.reads, j.repeatable = args, key, item.ReadOnly, item.ReadOnly
 	return nil

@@ -2,6 +2,7 @@ package redismanager
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -105,24 +106,35 @@ func (w *waiting) hold(jobs []*job) []*job {
 	return others
 }
 
-// keepOrder looks for lost replies with a write of the same slot after them that
-// may have been applied: what is sent again would run after it, so it is not.
+// keepOrder looks for jobs that were not answered or met an outage, with a write
+// of the same slot after them that ran or may have run: what is sent again would
+// run after it, so they are not. An outage may end between two items of a pipeline.
 func keepOrder(jobs []*job) {
-	var written map[int]bool
-	for i := len(jobs) - 1; i >= 0; i-- {
-		j := jobs[i]
-		if j.last.err == nil || !isLostReply(j.last) {
-			continue
-		}
-		j.overtaken = written[j.slot]
-		if j.reads {
-			continue
-		}
-		if written == nil {
-			written = map[int]bool{}
-		}
-		written[j.slot] = true
+	if !slices.ContainsFunc(jobs, isCutOff) {
+		return
 	}
+	written := map[int]bool{}
+	for _, j := range slices.Backward(jobs) {
+		if isCutOff(j) {
+			j.overtaken = written[j.slot]
+		}
+		if !j.reads && mayHaveRun(j.last) {
+			written[j.slot] = true
+		}
+	}
+}
+
+func isCutOff(j *job) bool {
+	return j.last.err != nil && (isLostReply(j.last) || isOutage(j.last))
+}
+
+// mayHaveRun is false for what the server refused before it ran.
+func mayHaveRun(a attempt) bool {
+	if !isServerError(a.err) {
+		return a.err == nil || a.written
+	}
+	text := a.err.Error()
+	return !isNoScript(a.err) && (serverClass(text) == nil || isInsideScript(text))
 }
 
 // settle sends jobs to n, and follows them to where they are answered.
@@ -244,19 +256,34 @@ func (n *node) makeSure(ctx context.Context, p *pooled, jobs []*job, plain bool)
 	}
 	start := time.Now()
 	refused := n.scripts.load(ctx, p.Client, unknown)
+	all := lostLoad(refused)
+	if all == nil {
+		all = notNow(refused)
+	}
 	var left []*job
 	for _, j := range jobs {
-		err := lostLoad(refused)
+		err := all
 		if j.script != nil && err == nil {
 			err = refused[j.script.entry.forServer(plain).sha]
 		}
-		if err != nil && (!isServerError(err) || isUncompiled(err)) {
+		if err != nil && (all != nil || isUncompiled(err)) {
 			j.last = attempt{err: err, node: n.addr, client: p.Client, written: isServerError(err)}.finish(ctx, start)
 		} else {
 			left = append(left, j)
 		}
 	}
 	return left
+}
+
+// notNow finds a refusal that may be over in a moment. Jobs that were sent then
+// would run, but those whose script is not there, which would run later.
+func notNow(refused map[string]error) error {
+	for _, err := range refused {
+		if isOutage(attempt{err: err}) || busyScript.MatchString(err.Error()) {
+			return err
+		}
+	}
+	return nil
 }
 
 // bodiesOf lists the scripts that jobs are to run on a node for the first time.

@@ -73,14 +73,15 @@ func isTopologyError(a attempt) bool {
 
 // Read runs one native command that reads, such as GET, on the master that
 // serves its key, which is the second element of args. It may be sent again
-// after a lost reply. An absent value is nil.
+// after a lost reply. An absent value is nil. A command that changes its
+// connection, such as SELECT, WATCH or SUBSCRIBE, is [ErrInvalidArgument].
 func (m *Manager) Read(ctx context.Context, args ...any) (any, error) {
 	return m.command(ctx, args, true, Acks{})
 }
 
 // Write runs one native command that writes, such as SET, on the master that
 // serves its key, which is the second element of args. It is sent at most
-// once; a lost reply is [ErrOutcomeUnknown].
+// once; a lost reply is [ErrOutcomeUnknown]. It refuses what [Manager.Read] refuses.
 func (m *Manager) Write(ctx context.Context, args ...any) (any, error) {
 	return m.command(ctx, args, false, Acks{})
 }
@@ -101,7 +102,10 @@ func (m *Manager) command(ctx context.Context, args []any, repeatable bool, acks
 	if err != nil {
 		return nil, err
 	}
-	name, _ := args[0].(string)
+	name, err := nameOf(args)
+	if err != nil {
+		return nil, err
+	}
 	return m.run(ctx, call{
 		about:      CallInfo{Name: strings.ToLower(name)},
 		once:       func(ctx context.Context, g *generation) attempt { return g.send(ctx, key, args, acks) },
@@ -109,6 +113,19 @@ func (m *Manager) command(ctx context.Context, args []any, repeatable bool, acks
 		repeatable: repeatable,
 		acks:       acks,
 	})
+}
+
+// nameOf finds the name of a native command, and refuses one that would change
+// the connection for whoever gets it next.
+func nameOf(args []any) (string, error) {
+	name, ok := args[0].(string)
+	if !ok {
+		return "", &FieldError{Field: "args[0]", Got: fmt.Sprintf("%T", args[0]), Want: "the command's name as a string"}
+	}
+	if isOfSession(name) {
+		return "", &FieldError{Field: "args[0]", Got: quoteShort(name), Want: "a command that leaves the connection as it is: it is shared"}
+	}
+	return name, nil
 }
 
 // keyOf finds the key of a native command.
