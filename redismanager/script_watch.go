@@ -29,6 +29,7 @@ type ScriptWatcher struct {
 	dir    string
 	notify *fsnotify.Watcher
 	cancel context.CancelFunc
+	hints  chan struct{} // holds one value after a change
 	done   chan struct{}
 	stop   func() error
 
@@ -78,12 +79,13 @@ func (m *Manager) WatchScripts(dir string) (*ScriptWatcher, error) {
 		return nil, fmt.Errorf("watch the script directory: %w", err)
 	}
 	w := &ScriptWatcher{
-		m: m, dir: dir, notify: notify, done: make(chan struct{}),
+		m: m, dir: dir, notify: notify, hints: make(chan struct{}, 1), done: make(chan struct{}),
 		files: map[string]*watchedFile{}, told: map[string]bool{},
 	}
 	life, cancel := context.WithCancel(m.life)
 	w.cancel = cancel
 	w.stop = sync.OnceValue(w.end)
+	go w.forward()
 	again := w.read(life)
 	if err := m.spawn(func() { w.watch(life, again) }); err != nil {
 		close(w.done)
@@ -117,10 +119,7 @@ func (w *ScriptWatcher) watch(life context.Context, again bool) {
 		select {
 		case <-life.Done():
 			return
-		case <-w.notify.Events:
-			timer.Reset(watchQuiet)
-		case err := <-w.notify.Errors: // such as an overflow: events are missing
-			w.m.log.Warn("watching the script directory", "dir", w.dir, "error", err)
+		case <-w.hints:
 			timer.Reset(watchQuiet)
 		case <-timer.C:
 			if !w.read(life) {
@@ -129,6 +128,32 @@ func (w *ScriptWatcher) watch(life context.Context, again bool) {
 			}
 			timer.Reset(retry)
 			retry = min(2*retry, watchRetryMax)
+		}
+	}
+}
+
+// forward empties both channels of fsnotify until that is closed: it sends some
+// errors with its lock held, and whoever adds a directory or closes it then would
+// wait for ever.
+func (w *ScriptWatcher) forward() {
+	events, errs := w.notify.Events, w.notify.Errors
+	for events != nil || errs != nil {
+		select {
+		case _, ok := <-events:
+			if !ok {
+				events = nil
+				continue
+			}
+		case err, ok := <-errs: // such as an overflow: events are missing
+			if !ok {
+				errs = nil
+				continue
+			}
+			w.m.log.Warn("watching the script directory", "dir", w.dir, "error", err)
+		}
+		select {
+		case w.hints <- struct{}{}:
+		default:
 		}
 	}
 }

@@ -214,3 +214,28 @@ func TestScriptWatchEnds(t *testing.T) {
 	_, err := m.WatchScripts(filepath.Join(f.dir, "absent"))
 	require.ErrorIs(t, err, redismanager.ErrInvalidArgument)
 }
+
+// A directory that is moved away and removed at once makes fsnotify send an error
+// with its lock held.
+func TestScriptWatchEndsWhileTheDirectoryIsReplaced(t *testing.T) {
+	m := open(t, redismanager.RedisConfig{Addr: redistest.SharedStandalone(t).Addr()})
+	dir := filepath.Join(t.TempDir(), "scripts")
+	for range 1000 {
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		w, err := m.WatchScripts(dir)
+		require.NoError(t, err)
+		for n := range 8 {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, strings.Repeat("x", n+1)), nil, 0o600))
+		}
+		require.NoError(t, os.Rename(dir, dir+".old"))
+		require.NoError(t, os.RemoveAll(dir+".old"))
+		ended := make(chan error, 1)
+		go func() { ended <- w.Stop() }()
+		select {
+		case err := <-ended:
+			require.NoError(t, err)
+		case <-time.After(5 * time.Second):
+			require.FailNow(t, "Stop hangs")
+		}
+	}
+}
