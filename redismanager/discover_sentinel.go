@@ -26,7 +26,15 @@ type sentinelDiscovery struct {
 	mu     sync.Mutex
 	known  []string // sentinels
 	master string   // of the last layout
+	epoch  int      // of the vote that made it the master, as far as it is known
+
+	rounds   int      // discoveries so far
+	replicas []string // of the last round that asked for lists
 }
+
+// listRounds is every how many rounds the sentinels are asked for what they list:
+// the other sentinels, and the replicas. The master is asked for in each.
+const listRounds = 8
 
 func newSentinelDiscovery(cfg RedisConfig, tlsConfig *tls.Config) *sentinelDiscovery {
 	cfg.MinIdleConns, cfg.PoolSize = -1, 2 // a hanging connection leaves one
@@ -45,6 +53,7 @@ func (d *sentinelDiscovery) wait()        { d.asking.Wait() }
 // sentinelView is what one sentinel says.
 type sentinelView struct {
 	master    string
+	epoch     int // of the vote that made it the master; 0 if the sentinel does not tell
 	replicas  []string
 	sentinels []string
 	err       error
@@ -54,20 +63,39 @@ type sentinelView struct {
 // some seconds after the one that led it, so a single one that names another
 // master is believed if that server says that it is a master and the one that
 // the others name does not. If both do, as on the two sides of a cut network,
-// the majority of the sentinels decides; without one the master in use stays.
+// the majority of the sentinels decides; without one the master in use stays. A
+// newer epoch counts as a majority: it takes the votes of one to get it.
 func (d *sentinelDiscovery) discover(ctx context.Context) (layout, error) {
 	d.mu.Lock()
-	addrs, current := slices.Clone(d.known), d.master
+	addrs, current, epoch := slices.Clone(d.known), d.master, d.epoch
+	lists := d.rounds%listRounds == 0
+	d.rounds++
 	d.mu.Unlock()
-	votes, views, err := d.collect(ctx, addrs)
+	votes, views, err := d.collect(ctx, addrs, lists)
 	if len(votes) == 0 {
 		return layout{}, err
+	}
+	if elected := electedSince(views, epoch); elected != "" {
+		votes[elected] = max(votes[elected], len(addrs)+1)
 	}
 	master, err := d.choose(ctx, votes, current, len(addrs)/2+1)
 	if err != nil {
 		return layout{}, err
 	}
+	if lists {
+		d.learnLists(views)
+	}
 	return d.learn(master, views), nil
+}
+
+// electedSince is the master of the newest vote, "" if none is newer than known.
+func electedSince(views []sentinelView, known int) (master string) {
+	for _, v := range views {
+		if v.epoch > known {
+			master, known = v.master, v.epoch
+		}
+	}
+	return master
 }
 
 const (
@@ -80,10 +108,10 @@ const (
 )
 
 // collect asks all sentinels at the same time.
-func (d *sentinelDiscovery) collect(ctx context.Context, addrs []string) (votes map[string]int, views []sentinelView, err error) {
+func (d *sentinelDiscovery) collect(ctx context.Context, addrs []string, lists bool) (votes map[string]int, views []sentinelView, err error) {
 	answers := make(chan sentinelView, len(addrs))
 	for _, addr := range addrs {
-		d.asking.Go(func() { answers <- d.askSentinel(ctx, addr) })
+		d.asking.Go(func() { answers <- d.askSentinel(ctx, addr, lists) })
 	}
 	votes = map[string]int{}
 	var failures nodeErrors
@@ -200,7 +228,7 @@ func (c candidate) role(ctx context.Context) (string, error) {
 }
 
 // askSentinel asks one sentinel for the master, and for what it knows besides.
-func (d *sentinelDiscovery) askSentinel(ctx context.Context, addr string) sentinelView {
+func (d *sentinelDiscovery) askSentinel(ctx context.Context, addr string, lists bool) sentinelView {
 	p := d.sentinels.get(addr, d.cfg.PoolSize, 0).acquire()
 	if p == nil {
 		return sentinelView{err: errNodeGone}
@@ -217,9 +245,22 @@ func (d *sentinelDiscovery) askSentinel(ctx context.Context, addr string) sentin
 	host, _ := pair[0].(string)
 	port, _ := pair[1].(string)
 	v := sentinelView{master: reachable(net.JoinHostPort(host, port), addr)}
-	v.replicas = d.list(ctx, p.Client, addr, "replicas")
-	v.sentinels = d.list(ctx, p.Client, addr, "sentinels")
+	v.epoch = d.epochOf(ctx, p.Client)
+	if lists {
+		v.replicas = d.list(ctx, p.Client, addr, "replicas")
+		v.sentinels = d.list(ctx, p.Client, addr, "sentinels")
+	}
 	return v
+}
+
+// epochOf asks for the epoch of the vote that made the master what it is; 0 if
+// that may not be asked.
+func (d *sentinelDiscovery) epochOf(ctx context.Context, c *redis.Client) int {
+	value, err := ask(ctx, c, "sentinel", "master", d.cfg.MasterName)
+	if err != nil {
+		return 0
+	}
+	return wordNumber(wordMap(value)["config-epoch"])
 }
 
 // list gives the usable addresses of what a sentinel lists; none if it may not
@@ -240,16 +281,15 @@ func (d *sentinelDiscovery) list(ctx context.Context, c *redis.Client, origin, w
 	return addrs
 }
 
-// learn remembers the sentinels and the master.
-func (d *sentinelDiscovery) learn(master string, views []sentinelView) layout {
-	l := layout{master: master}
+// learnLists remembers the replicas and the other sentinels.
+func (d *sentinelDiscovery) learnLists(views []sentinelView) {
+	var replicas []string
 	known := slices.Clone(d.cfg.Addrs)
 	for _, v := range views {
-		l.replicas = append(l.replicas, v.replicas...)
+		replicas = append(replicas, v.replicas...)
 		known = append(known, v.sentinels...)
 	}
-	slices.Sort(l.replicas)
-	l.replicas = slices.DeleteFunc(slices.Compact(l.replicas), func(addr string) bool { return addr == master })
+	slices.Sort(replicas)
 	keep := map[string]bool{}
 	unique := known[:0]
 	for _, addr := range known {
@@ -259,9 +299,23 @@ func (d *sentinelDiscovery) learn(master string, views []sentinelView) layout {
 		}
 	}
 	d.mu.Lock()
-	d.known, d.master = unique, master
+	d.known, d.replicas = unique, slices.Compact(replicas)
 	d.mu.Unlock()
 	d.sentinels.keep(keep)
+}
+
+// learn remembers the master.
+func (d *sentinelDiscovery) learn(master string, views []sentinelView) layout {
+	epoch := 0
+	for _, v := range views {
+		if v.master == master {
+			epoch = max(epoch, v.epoch)
+		}
+	}
+	d.mu.Lock()
+	d.master, d.epoch = master, epoch
+	l := layout{master: master, replicas: slices.DeleteFunc(slices.Clone(d.replicas), func(addr string) bool { return addr == master })}
+	d.mu.Unlock()
 	d.data.keep(map[string]bool{master: true})
 	return l
 }

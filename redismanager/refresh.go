@@ -14,6 +14,9 @@ var errNoMaster = errors.New("no master")
 const (
 	// refreshInterval is how old the known topology may get without errors.
 	refreshInterval = 2 * time.Second
+	// sentinelInterval is the same behind sentinels: after a planned failover the
+	// old master takes writes for seconds that will be lost, without any error.
+	sentinelInterval = 250 * time.Millisecond
 	// refreshPause is the least time between two refreshes that errors ask for.
 	refreshPause = 100 * time.Millisecond
 	// refreshTimeout bounds one refresh, so that a node that hangs does not hold
@@ -89,8 +92,15 @@ func (r *refresher) want() {
 	}
 }
 
+func (r *refresher) interval() time.Duration {
+	if _, behindSentinels := r.source.(*sentinelDiscovery); behindSentinels {
+		return sentinelInterval
+	}
+	return refreshInterval
+}
+
 func (r *refresher) loop(ctx context.Context) {
-	ticker := time.NewTicker(refreshInterval)
+	ticker := time.NewTicker(r.interval())
 	defer ticker.Stop()
 	for {
 		select {
