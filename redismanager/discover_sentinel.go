@@ -306,14 +306,13 @@ func (d *sentinelDiscovery) learnLists(views []sentinelView) {
 
 // learn remembers the master.
 func (d *sentinelDiscovery) learn(master string, views []sentinelView) layout {
-	epoch := 0
-	for _, v := range views {
+	d.mu.Lock()
+	d.master = master
+	for _, v := range views { // never lower: a stale sentinel alone, after a round without epochs, would be news
 		if v.master == master {
-			epoch = max(epoch, v.epoch)
+			d.epoch = max(d.epoch, v.epoch)
 		}
 	}
-	d.mu.Lock()
-	d.master, d.epoch = master, epoch
 	l := layout{master: master, replicas: slices.DeleteFunc(slices.Clone(d.replicas), func(addr string) bool { return addr == master })}
 	d.mu.Unlock()
 	d.data.keep(map[string]bool{master: true})

@@ -112,12 +112,14 @@ func (m *Manager) ReleaseConnection(client *redis.Client) {
 
 // lease takes the client of the master that serves key.
 func (g *generation) lease(key string) (*pooled, error) {
-	n, err := g.topology().forKey(key)
-	if err != nil {
-		return nil, err
-	}
-	if p := n.acquire(); p != nil {
-		return p, nil
+	for range 3 { // a node leaves after the view that no longer names it is there
+		n, err := g.topology().forKey(key)
+		if err != nil {
+			return nil, err
+		}
+		if p := n.acquire(); p != nil {
+			return p, nil
+		}
 	}
 	return nil, errNodeGone
 }

@@ -142,6 +142,9 @@ func (m *Manager) switchScript(ctx context.Context, s scriptSwitch) (ScriptInfo,
 // switchNow is called by who may change the configuration: so the masters that
 // have compiled the body are those that calls go to.
 func (m *Manager) switchNow(ctx context.Context, s scriptSwitch) error {
+	if err := m.mayUpdateScripts(); err != nil {
+		return err // switched off by the change that this one waited for
+	}
 	old := m.scripts.history(s.name)
 	next, err := s.pick(old)
 	if err != nil || next == old.current {

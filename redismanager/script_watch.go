@@ -72,11 +72,11 @@ func (m *Manager) WatchScripts(dir string) (*ScriptWatcher, error) {
 		return nil, ErrClosed
 	}
 	notify, err := fsnotify.NewWatcher()
-	if err == nil {
-		err = notify.Add(dir)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("watch the script directory: %w", err)
+	}
+	if err := notify.Add(dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("watch the script directory: %w", err), notify.Close())
 	}
 	w := &ScriptWatcher{
 		m: m, dir: dir, notify: notify, hints: make(chan struct{}, 1), done: make(chan struct{}),

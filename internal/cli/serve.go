@@ -109,8 +109,8 @@ func newMonitor(p *program) *monitor {
 func (s *monitor) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
-	mux.Handle("/healthz", s.manager.handler((*redismanager.Manager).LiveHandler, http.StatusOK))
-	mux.Handle("/readyz", s.manager.handler((*redismanager.Manager).ReadyHandler, http.StatusServiceUnavailable))
+	mux.Handle("GET /healthz", s.manager.handler((*redismanager.Manager).LiveHandler, http.StatusOK))
+	mux.Handle("GET /readyz", s.manager.handler((*redismanager.Manager).ReadyHandler, http.StatusServiceUnavailable))
 	return mux
 }
 
@@ -132,6 +132,7 @@ func (s *monitor) run(ctx context.Context, flags serveFlags, served <-chan error
 		if err := watcher.Follow(opened.manager.UpdateConfigContext); err != nil {
 			return err
 		}
+		defer func() { _ = watcher.Close() }() // before the manager, to which it hands configurations
 	}
 	return s.watch(ctx, opened, flags, served)
 }
@@ -182,15 +183,16 @@ const connectPause = time.Second
 // connect waits for Redis: what watches it must not need it. With a file each
 // try takes what the file says then.
 func (s *monitor) connect(ctx context.Context, cfg redismanager.RedisConfig, watcher *redisconfig.Watcher) (*session, error) {
-	for tries := 0; ; tries++ {
+	for told := redismanager.ClassOK; ; {
 		try, cancel := s.program.bounded(ctx)
 		opened, err := s.program.connect(try, cfg)
 		cancel()
 		if err == nil || errors.As(err, new(configError)) || errors.Is(err, redismanager.ErrWrongTopology) {
 			return opened, err
 		}
-		if tries == 0 {
+		if class := redismanager.Classify(err); class != told {
 			s.program.log.Warn("redis cannot be used yet", "error", err)
+			told = class
 		}
 		select {
 		case <-ctx.Done():
@@ -203,14 +205,15 @@ func (s *monitor) connect(ctx context.Context, cfg redismanager.RedisConfig, wat
 	}
 }
 
-// reread loads the file again; a bad one leaves the configuration as it was, and
-// the watcher tells of it.
+// reread loads the file again; a bad one is told and leaves the configuration as
+// it was.
 func (s *monitor) reread(cfg redismanager.RedisConfig) redismanager.RedisConfig {
 	fresh, err := redisconfig.LoadRedisConfig(redisconfig.WithEnvironment(s.program.environ), redisconfig.WithFile(s.program.flags.config))
-	if err == nil {
-		cfg = *fresh
+	if err != nil {
+		s.program.log.Warn("the configuration file cannot be used", "error", err)
+		return cfg
 	}
-	return cfg
+	return *fresh
 }
 
 // endOrError drops the error of a command that was told to end.
